@@ -1,0 +1,298 @@
+package loyalty
+
+import "slices"
+
+// MaxOpenLots bounds the open lots of a member, so that no member makes
+// spending slow. Beyond it a grant joins the lot with the next later expiry.
+const MaxOpenLots = 1_024
+
+// account is a member's ledger while a command decides: a copy of its rows on
+// which points are moved, and which remembers what it touched. Every change of
+// points of every command goes through its few methods, so that balance, lots
+// and entries cannot drift apart.
+type account struct {
+	Member
+	snap *Snapshot
+	now  Instant
+	lots []Lot // open ones, in spend order
+	view *View
+
+	changedLots map[LotKey]bool
+	lapsed      map[LotKey]Lapsed // changed ones
+	entries     []Entry           // new ones
+	reversed    map[int64]Entry   // older ones whose Reversed moved
+}
+
+// open books what is due for the member that who names and hands out its
+// account. Time never runs back for a member: a clock that was set back, or a
+// second process whose clock is behind, does not reorder its ledger.
+func open(v *View, who Who, at Stamp) (*account, error) {
+	id, err := v.resolve(who)
+	if err != nil {
+		return nil, err
+	}
+	s := v.state(id)
+	a := newAccount(s.member, v.Snapshot(), at.Now)
+	a.view = v
+	for _, l := range s.lots {
+		if l.Remaining > 0 {
+			a.lots = append(a.lots, l)
+		}
+	}
+	slices.SortFunc(a.lots, func(x, y Lot) int { return compareSpendOrder(x.LotKey, y.LotKey) })
+	a.settle()
+	return a, nil
+}
+
+func newAccount(m Member, snap *Snapshot, now Instant) *account {
+	return &account{
+		Member: m, snap: snap, now: max(now, m.LastEntryAt),
+		changedLots: map[LotKey]bool{}, lapsed: map[LotKey]Lapsed{}, reversed: map[int64]Entry{},
+	}
+}
+
+// effects is everything that the account did.
+func (a *account) effects() Effects {
+	e := Effects{Member: &a.Member, Entries: a.entries}
+	a.NextDueAt = a.nextDue()
+	for _, k := range sortedLots(a.changedLots) {
+		lot := Lot{LotKey: k}
+		if i := a.find(k); i >= 0 {
+			lot = a.lots[i]
+		}
+		e.Lots = append(e.Lots, lot)
+	}
+	keys := make(map[LotKey]bool, len(a.lapsed))
+	for k := range a.lapsed {
+		keys[k] = true
+	}
+	for _, k := range sortedLots(keys) {
+		e.Lapsed = append(e.Lapsed, a.lapsed[k])
+	}
+	nos := make([]int64, 0, len(a.reversed))
+	for no := range a.reversed {
+		nos = append(nos, no)
+	}
+	slices.Sort(nos)
+	for _, no := range nos {
+		e.Reversed = append(e.Reversed, a.reversed[no])
+	}
+	return e
+}
+
+// nextDue is when time will change the account next.
+func (a *account) nextDue() Instant {
+	next := Never
+	for _, l := range a.lots {
+		if l.Pending {
+			next = min(next, l.AvailableAt)
+		} else {
+			next = min(next, l.ExpiresAt)
+		}
+	}
+	return next
+}
+
+// settle books what time has brought up to now, each as an entry of its own at
+// its own instant: at one instant first releases, then expiries.
+func (a *account) settle() {
+	for {
+		due := a.nextDue()
+		if due > a.now {
+			return
+		}
+		now := a.now
+		a.now = max(due, a.LastEntryAt)
+		if !a.release(due) {
+			a.expire(due)
+		}
+		a.now = now
+	}
+}
+
+// release ends the waiting period of all lots that become available at due.
+func (a *account) release(due Instant) bool {
+	var amount, filled int64
+	var parts Parts
+	for i := range a.lots {
+		l := &a.lots[i]
+		if !l.Pending || l.AvailableAt != due {
+			continue
+		}
+		amount += l.Remaining
+		l.Pending = false
+		fill := min(a.Deficit-filled, l.Remaining)
+		filled += fill
+		l.Remaining -= fill
+		a.changedLots[l.LotKey] = true
+		parts = append(parts, Part{l.LotKey, -fill})
+	}
+	if len(parts) == 0 {
+		return false
+	}
+	a.Earned += amount
+	a.append(Entry{
+		Kind: Release, Operation: OpManualGrant, Amount: amount, Points: amount,
+		Pending: -amount, Deficit: -filled, Parts: parts,
+	})
+	a.dropEmpty()
+	return true
+}
+
+// expire takes out what the lots that end at due still hold.
+func (a *account) expire(due Instant) {
+	var amount int64
+	var parts Parts
+	for i := range a.lots {
+		l := &a.lots[i]
+		if l.Pending || l.ExpiresAt != due {
+			continue
+		}
+		amount += l.Remaining
+		parts = append(parts, Part{l.LotKey, -l.Remaining})
+		lapsed := a.lapsedOf(l.LotKey)
+		lapsed.Quantity += l.Remaining
+		a.lapsed[l.LotKey] = lapsed
+		l.Remaining = 0
+		a.changedLots[l.LotKey] = true
+	}
+	a.Used += amount
+	a.append(Entry{Kind: Expiry, Operation: OpClearing, Amount: amount, Points: -amount, Parts: parts})
+	a.dropEmpty()
+}
+
+// grant adds points: a deficit is filled first, the rest joins a lot.
+func (a *account) grant(points int64, e Entry) *Entry {
+	start := a.now
+	key := LotKey{}
+	if days := a.snap.Points.WaitingDays; days > 0 {
+		start = startOfDay(a.now, a.snap.loc, days)
+		key.AvailableAt = start
+	}
+	key.ExpiresAt = a.snap.Points.Validity.ExpiresAt(start, a.snap.loc)
+	pending := key.AvailableAt > a.now
+
+	e.Kind, e.Amount = Grant, points
+	if pending {
+		e.Pending = points
+		e.Parts = Parts{a.join(key, points, true)}
+	} else {
+		filled := min(a.Deficit, points)
+		e.Points, e.Deficit = points, -filled
+		a.Earned += points
+		if points > filled {
+			e.Parts = Parts{a.join(key, points-filled, false)}
+		}
+	}
+	return a.append(e)
+}
+
+// join puts points into the lot with the key, or opens it. A member with too
+// many lots gets the next later expiry instead; where there is none, the end
+// of that year, so that such a member gains one lot a year at most.
+func (a *account) join(key LotKey, points int64, pending bool) Part {
+	i := a.find(key)
+	if i < 0 && len(a.lots) >= MaxOpenLots {
+		key = a.crowded(key, pending)
+		i = a.find(key)
+	}
+	if i < 0 {
+		i, _ = slices.BinarySearchFunc(a.lots, key, func(l Lot, k LotKey) int { return compareSpendOrder(l.LotKey, k) })
+		a.lots = slices.Insert(a.lots, i, Lot{LotKey: key, Pending: pending})
+	}
+	a.lots[i].Remaining += points
+	a.changedLots[key] = true
+	return Part{key, points}
+}
+
+// crowded is the key to use instead of key when no lot may be opened.
+func (a *account) crowded(key LotKey, pending bool) LotKey {
+	for _, l := range a.lots { // in spend order: the first later one is the next
+		if l.Pending == pending && l.ExpiresAt >= key.ExpiresAt && l.Source == key.Source &&
+			l.AvailableAt <= max(key.AvailableAt, a.now) {
+			return l.LotKey
+		}
+	}
+	key.ExpiresAt = endOfYear(key.ExpiresAt, a.snap.loc)
+	return key
+}
+
+// spend takes points in spend order. A deficit blocks it.
+func (a *account) spend(points int64, e Entry) (*Entry, error) {
+	if a.Deficit > 0 || a.Balance < points {
+		return nil, PointsInsufficient
+	}
+	e.Kind, e.Amount, e.Points = Spend, points, -points
+	left := points
+	for i := 0; i < len(a.lots) && left > 0; i++ {
+		if l := &a.lots[i]; !l.Pending {
+			e.Parts = append(e.Parts, a.take(l, &left, points))
+		}
+	}
+	a.dropEmpty()
+	a.Used += points
+	return a.append(e), nil
+}
+
+// take moves up to limit points out of l, no more than *left, and counts down.
+func (a *account) take(l *Lot, left *int64, limit int64) Part {
+	n := min(*left, l.Remaining, limit)
+	l.Remaining -= n
+	*left -= n
+	a.changedLots[l.LotKey] = true
+	return Part{l.LotKey, -n}
+}
+
+// append numbers an entry, books it into the totals and keeps it.
+func (a *account) append(e Entry) *Entry {
+	a.Entries++
+	if e.Kind.Direction() == Credit {
+		a.Credits++
+	}
+	a.Balance += e.Points
+	a.Pending += e.Pending
+	a.Deficit += e.Deficit
+	a.LastEntryAt = a.now
+	e.Member, e.No, e.At = a.ID, a.Entries, a.now
+	e.Balance, e.Credits = a.Balance, a.Credits
+	a.entries = append(a.entries, e)
+	return &a.entries[len(a.entries)-1]
+}
+
+// markReversed counts n points of an earlier entry as reversed.
+func (a *account) markReversed(orig Entry, n int64) {
+	for i := range a.entries {
+		if a.entries[i].No == orig.No {
+			a.entries[i].Reversed += n
+			return
+		}
+	}
+	orig.Reversed += n
+	a.reversed[orig.No] = orig
+}
+
+func (a *account) find(k LotKey) int {
+	i, found := slices.BinarySearchFunc(a.lots, k, func(l Lot, k LotKey) int { return compareSpendOrder(l.LotKey, k) })
+	if !found {
+		return -1
+	}
+	return i
+}
+
+func (a *account) dropEmpty() {
+	a.lots = slices.DeleteFunc(a.lots, func(l Lot) bool { return l.Remaining == 0 })
+}
+
+// lapsedOf is what expired out of the lot k, as far as the account knows.
+func (a *account) lapsedOf(k LotKey) Lapsed {
+	if l, ok := a.lapsed[k]; ok {
+		return l
+	}
+	l := Lapsed{LotKey: k}
+	if a.view != nil {
+		if loaded, ok := a.view.state(a.ID).lapsed[k]; ok {
+			l = loaded
+		}
+	}
+	return l
+}

@@ -1,0 +1,88 @@
+package loyalty
+
+import "errors"
+
+// Code names one reason for which a command is refused. The list is closed:
+// each door has one table from codes to its own numbers and texts.
+type Code int
+
+// The codes, in the order in which refusals take precedence.
+const (
+	// Shape: what was asked for makes no sense by itself.
+	PhoneMalformed    Code = iota + 1 // a phone that is not 11 digits beginning with 1
+	EventUnknown                      // a change event that the merchant has not registered
+	PointsMissing                     // neither points nor an amount, and the event has no fixed value
+	PointsNotPositive                 // points below 1
+	DirectionMismatch                 // an operation type of the other direction
+	NothingNamed                      // a return that names neither order, nor change, nor points
+
+	// Member: who is meant.
+	MemberNotFound  // nobody by that id, open id or phone
+	MembersDisagree // two references that name two members
+
+	// The thing named by the caller.
+	StatementNotFound // no ledger entry by that statement id, change id or order
+	StatementForeign  // an entry of another member
+	StatementNoGrant  // an entry that can't be reversed: a reversal, an expiry, a release
+
+	// Idempotency.
+	KeyReused // the key was used for something else, or its change was declared void
+
+	// Bounds.
+	MemberDisabled   // a disabled member neither earns nor spends
+	MemberErased     // an erased member takes no more changes
+	PhoneTaken       // the phone belongs to another member
+	OuterIDTaken     // the outer number belongs to another member
+	ChannelTaken     // the union id or open id of a channel belongs to another member
+	CreditTooLarge   // more points in one call than the merchant allows
+	RollbackTooLarge // more than is left to roll back
+	NothingLeft      // everything has been rolled back already
+	NoPointsRule     // no points rule, or it is not in force
+	NothingToChange  // the member is in that state already
+
+	// Balance.
+	PointsInsufficient // the balance does not cover it
+
+	codeEnd
+)
+
+// Codes lists every code, for tests that prove a table complete.
+func Codes() []Code {
+	all := make([]Code, 0, codeEnd-1)
+	for c := Code(1); c < codeEnd; c++ {
+		all = append(all, c)
+	}
+	return all
+}
+
+var codeNames = map[Code]string{
+	PhoneMalformed: "phone malformed", EventUnknown: "event unknown", PointsMissing: "points missing",
+	PointsNotPositive: "points not positive", DirectionMismatch: "direction mismatch", NothingNamed: "nothing named",
+	MemberNotFound: "member not found", MembersDisagree: "members disagree",
+	StatementNotFound: "statement not found", StatementForeign: "statement of another member", StatementNoGrant: "statement not reversible",
+	KeyReused: "key reused", MemberDisabled: "member disabled", MemberErased: "member erased", PhoneTaken: "phone taken",
+	OuterIDTaken: "outer id taken", ChannelTaken: "channel taken", CreditTooLarge: "credit too large",
+	RollbackTooLarge: "rollback too large", NothingLeft: "nothing left", NoPointsRule: "no points rule",
+	NothingToChange: "nothing to change", PointsInsufficient: "points insufficient",
+}
+
+// String is the English name of a code, for logs.
+func (c Code) String() string {
+	if s, ok := codeNames[c]; ok {
+		return s
+	}
+	return "unknown code"
+}
+
+// Error makes a code usable as an error by itself.
+func (c Code) Error() string { return "loyalty: " + c.String() }
+
+// CodeOf finds the code in err's chain; ok is false when there is none.
+func CodeOf(err error) (c Code, ok bool) {
+	ok = errors.As(err, &c)
+	return c, ok
+}
+
+// beforeIdempotency tells whether a refusal takes precedence over a reused key:
+// the caller hears first that the member or the statement does not exist.
+func (c Code) beforeIdempotency() bool { return c < KeyReused }

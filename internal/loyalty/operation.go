@@ -1,0 +1,87 @@
+package loyalty
+
+// Direction is which way a change moves points.
+type Direction int
+
+// The directions. The numbers are score_type and changeType on the wire.
+const (
+	Credit Direction = 1
+	Debit  Direction = 2
+)
+
+// Operation is the operationType of the envelope document, 1 to 17, under
+// which every change is booked whichever door it came through.
+type Operation int
+
+// The operation types; 1 to 10 are credits, 11 to 17 are deductions.
+const (
+	OpPurchaseGrant     Operation = 1
+	OpPaymentReturn     Operation = 2
+	OpSignIn            Operation = 3
+	OpManualGrant       Operation = 4
+	OpLevelGift         Operation = 5
+	OpImport            Operation = 6
+	OpBirthdayGift      Operation = 7
+	OpRegisterGift      Operation = 8
+	OpProfileGift       Operation = 9
+	OpPromotionGift     Operation = 10
+	OpManualDeduct      Operation = 11
+	OpExchange          Operation = 12
+	OpClearing          Operation = 13
+	OpPayment           Operation = 14
+	OpPurchaseClawback  Operation = 15
+	OpLevelGiftClawback Operation = 16
+	OpPromotionClawback Operation = 17
+)
+
+const (
+	firstDebit   = OpManualDeduct
+	operationEnd = Operation(18)
+)
+
+// MaxAmount is the largest amount in fen from which points are computed: a
+// mobile number that slipped into this field must not mint points (E-073).
+const MaxAmount int64 = 1_000_000_000
+
+// Valid tells whether o is one of the 17.
+func (o Operation) Valid() bool { return o >= 1 && o < operationEnd }
+
+// Direction is which way the operation moves points.
+func (o Operation) Direction() Direction {
+	if o < firstDebit {
+		return Credit
+	}
+	return Debit
+}
+
+// reversal is the operation under which a change made as o is reversed (E-132).
+func (o Operation) reversal() Operation {
+	switch o {
+	case OpPurchaseGrant:
+		return OpPurchaseClawback
+	case OpLevelGift:
+		return OpLevelGiftClawback
+	case OpPromotionGift:
+		return OpPromotionClawback
+	}
+	if o.Direction() == Credit {
+		return OpPurchaseClawback
+	}
+	return OpPaymentReturn
+}
+
+// originals are the operations that a return which says o may mean: the
+// operation itself, and where o is a reversal code also the one it reverses.
+func (o Operation) originals() []Operation {
+	switch o {
+	case OpPurchaseClawback:
+		return []Operation{o, OpPurchaseGrant}
+	case OpLevelGiftClawback:
+		return []Operation{o, OpLevelGift}
+	case OpPromotionClawback:
+		return []Operation{o, OpPromotionGift}
+	case OpPaymentReturn:
+		return []Operation{o, OpPayment}
+	}
+	return []Operation{o}
+}

@@ -1,0 +1,271 @@
+package loyalty
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Settings is everything a merchant can decide about its programme. It is one
+// versioned document, so that a batch sees either all of a change or nothing.
+type Settings struct {
+	// Zone is the IANA time zone in which days, months and years are counted.
+	Zone string `json:"zone"`
+	// Points is how points are earned and how long they live.
+	Points PointsRule `json:"points"`
+	// Clawback says what happens when a grant is taken back and the points
+	// have been spent already.
+	Clawback Clawback `json:"clawback"`
+	// OwnLotOnly forbids taking back from lots that the grant did not join.
+	OwnLotOnly bool `json:"own_lot_only"`
+	// GiveBack says what happens when a spend is given back whose points have
+	// expired since; GraceDays is the life they get under GiveBackGrace.
+	GiveBack  GiveBack `json:"give_back"`
+	GraceDays int      `json:"grace_days"`
+	// MaxCredit is the largest number of points that one call may grant.
+	MaxCredit int64 `json:"max_credit"`
+	// RegisterGift is the number of points granted on registration, 0 for none.
+	RegisterGift int64 `json:"register_gift"`
+	// KeyDays is how many days idempotency keys are kept at least.
+	KeyDays int `json:"key_days"`
+	// StrictChangeID refuses every repeat of a gateway change_id with 150002
+	// instead of answering the first result again (finding G-092).
+	StrictChangeID bool `json:"strict_change_id"`
+	// Events are the change events of gateway 3.3.
+	Events []Event `json:"events"`
+	// Levels are the member levels, ascending by number and threshold.
+	Levels []Level `json:"levels"`
+	// MemberCodeSeconds is the life of a member code.
+	MemberCodeSeconds int `json:"member_code_seconds"`
+	// ExpiredCodeAs110001 restores the number that gateway 3.7's own table
+	// gives to an expired member code (finding G-037).
+	ExpiredCodeAs110001 bool `json:"expired_code_as_110001"`
+	// MaskIDCard hides the middle of id card numbers in answers (G-075).
+	MaskIDCard bool `json:"mask_id_card"`
+	// Stores restricts project_id and store codes to this list, when not empty.
+	Stores []string `json:"stores,omitempty"`
+	// MobileRegistration switches envelope 1.6 (finding E-090).
+	MobileRegistration bool `json:"mobile_registration"`
+}
+
+// PointsRule is how money earns points and how long points live.
+type PointsRule struct {
+	// Rate is points per yuan; a numerator of 0 means that no rate is set.
+	Rate Fraction `json:"rate"`
+	// WaitingDays is how long granted points stay pending.
+	WaitingDays int      `json:"waiting_days"`
+	Validity    Validity `json:"validity"`
+	// From and Until bound the time in which the rule is in force; 0 is open.
+	From  Instant `json:"from,omitempty"`
+	Until Instant `json:"until,omitempty"`
+}
+
+// Fraction is an exact rational number.
+type Fraction struct {
+	Num int64 `json:"num"`
+	Den int64 `json:"den"`
+}
+
+// Clawback is the policy for points that were spent before their grant is
+// taken back.
+type Clawback string
+
+// The clawback policies.
+const (
+	ClawbackRefuse   Clawback = "refuse"   // refused, nothing booked
+	ClawbackNegative Clawback = "negative" // a deficit that later credits fill first
+	ClawbackFloor    Clawback = "floor"    // written off as an entry of its own
+)
+
+// GiveBack is the policy for spent points that expired before they are given
+// back.
+type GiveBack string
+
+// The give-back policies.
+const (
+	GiveBackGrace    GiveBack = "grace"    // usable again for some days
+	GiveBackVoid     GiveBack = "void"     // not given back
+	GiveBackOriginal GiveBack = "original" // given back with their old expiry, hence expired at once
+)
+
+// Event is a registered change event of gateway 3.3.
+type Event struct {
+	Name      string    `json:"name"`
+	Direction Direction `json:"direction"`
+	// Points is the fixed value; 0 means that the caller says how many.
+	Points int64 `json:"points,omitempty"`
+	// Operation is the operationType under which the change is booked.
+	Operation Operation `json:"operation"`
+}
+
+// Level is a member level. Threshold is the growth value that reaches it.
+type Level struct {
+	Number    int64   `json:"number"`
+	ID        int64   `json:"id"`
+	Name      string  `json:"name"`
+	Threshold int64   `json:"threshold"`
+	Rights    []Right `json:"rights,omitempty"`
+}
+
+// Right is one benefit of a level, as gateway 3.2 shows it.
+type Right struct {
+	ID       int64  `json:"id"`
+	Name     string `json:"name"`
+	ImageURL string `json:"imgUrl,omitempty"`
+}
+
+// DefaultSettings is the programme of a new merchant, which works at once:
+// seven levels as in gateway 3.8, the two generic events, one point per yuan,
+// points valid to the end of the next calendar year.
+func DefaultSettings() Settings {
+	return Settings{
+		Zone: "Asia/Shanghai",
+		Points: PointsRule{
+			Rate:     Fraction{Num: 1, Den: 1},
+			Validity: Validity{Kind: YearEnd, N: 1},
+		},
+		Clawback:  ClawbackRefuse,
+		GiveBack:  GiveBackGrace,
+		GraceDays: 7,
+		MaxCredit: 1_000_000,
+		KeyDays:   400,
+		Events: []Event{
+			{Name: "event_add", Direction: Credit, Operation: OpManualGrant},
+			{Name: "event_subtract", Direction: Debit, Operation: OpManualDeduct},
+		},
+		Levels: []Level{
+			{Number: 1, ID: 76, Name: "一级会员", Threshold: 0},
+			{Number: 2, ID: 82, Name: "二级会员", Threshold: 300},
+			{Number: 3, ID: 77, Name: "三级会员", Threshold: 1_000},
+			{Number: 4, ID: 80, Name: "四级会员", Threshold: 3_000},
+			{Number: 5, ID: 83, Name: "五级会员", Threshold: 8_000},
+			{Number: 6, ID: 81, Name: "六级会员", Threshold: 20_000},
+			{Number: 7, ID: 85, Name: "七级会员", Threshold: 50_000},
+		},
+		MemberCodeSeconds:  300,
+		MobileRegistration: true,
+	}
+}
+
+// ParseSettings reads a stored document. Keys that this version does not know
+// are refused: a document of a newer version must not be half understood.
+func ParseSettings(document string) (Settings, error) {
+	s := DefaultSettings()
+	s.Events, s.Levels = nil, nil
+	dec := json.NewDecoder(bytes.NewReader([]byte(document)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		return Settings{}, fmt.Errorf("settings document: %w", err)
+	}
+	return s, nil
+}
+
+// Document is the settings as they are stored.
+func (s Settings) Document() string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // plain values only: cannot happen
+	}
+	return string(b)
+}
+
+// Snapshot is one version of a merchant's settings, checked and ready to
+// decide by. It never changes.
+type Snapshot struct {
+	Merchant string
+	Version  int64
+	// ClockOffset is how far the merchant's clock is ahead of the real one, in
+	// milliseconds; only sandbox merchants have one.
+	ClockOffset int64
+	Settings
+
+	loc    *time.Location
+	events map[string]Event
+}
+
+// NewSnapshot checks the settings and prepares them for deciding.
+func NewSnapshot(merchant string, version, clockOffset int64, s Settings) (*Snapshot, error) {
+	loc, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("settings of merchant %s: zone: %w", merchant, err)
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("settings of merchant %s: %w", merchant, err)
+	}
+	snap := &Snapshot{
+		Merchant: merchant, Version: version, ClockOffset: clockOffset, Settings: s,
+		loc: loc, events: make(map[string]Event, len(s.Events)),
+	}
+	for _, e := range s.Events {
+		snap.events[e.Name] = e
+	}
+	return snap, nil
+}
+
+func (s Settings) validate() error {
+	if s.Points.Rate.Num < 0 || s.Points.Rate.Den < 1 {
+		return fmt.Errorf("points.rate: %d/%d is no rate", s.Points.Rate.Num, s.Points.Rate.Den)
+	}
+	switch s.Points.Validity.Kind {
+	case RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited:
+	default:
+		return fmt.Errorf("points.validity.kind: %q", s.Points.Validity.Kind)
+	}
+	if s.Points.Validity.N < 0 || s.Points.WaitingDays < 0 || s.GraceDays < 0 {
+		return fmt.Errorf("points.validity.n, points.waiting_days and grace_days must not be negative")
+	}
+	switch s.Clawback {
+	case ClawbackRefuse, ClawbackNegative, ClawbackFloor:
+	default:
+		return fmt.Errorf("clawback: %q", s.Clawback)
+	}
+	switch s.GiveBack {
+	case GiveBackGrace, GiveBackVoid, GiveBackOriginal:
+	default:
+		return fmt.Errorf("give_back: %q", s.GiveBack)
+	}
+	if s.MaxCredit < 1 || s.RegisterGift < 0 || s.MemberCodeSeconds < 1 {
+		return fmt.Errorf("max_credit and member_code_seconds must be at least 1, register_gift at least 0")
+	}
+	for _, e := range s.Events {
+		if e.Name == "" || e.Points < 0 || e.Operation.Direction() != e.Direction {
+			return fmt.Errorf("event %q: needs a name, points not negative, an operation of its direction", e.Name)
+		}
+	}
+	for i, l := range s.Levels {
+		if i == 0 && l.Threshold != 0 {
+			return fmt.Errorf("level %d: the lowest level starts at 0", l.Number)
+		}
+		if i > 0 && (l.Number <= s.Levels[i-1].Number || l.Threshold <= s.Levels[i-1].Threshold) {
+			return fmt.Errorf("level %d: numbers and thresholds must ascend", l.Number)
+		}
+	}
+	return nil
+}
+
+// Location is the merchant's time zone.
+func (s *Snapshot) Location() *time.Location { return s.loc }
+
+// LevelAt is the level that growth reaches and the one after it; next is nil
+// at the top, and both are nil when the merchant has no levels.
+func (s *Snapshot) LevelAt(growth int64) (level, next *Level) {
+	for i := range s.Levels {
+		if growth < s.Levels[i].Threshold {
+			return level, &s.Levels[i]
+		}
+		level = &s.Levels[i]
+	}
+	return level, nil
+}
+
+// pointsFor is how many points an amount in fen earns: one rounding, down.
+func (s *Snapshot) pointsFor(fen int64) int64 {
+	return fen * s.Points.Rate.Num / (100 * s.Points.Rate.Den)
+}
+
+// ruleInForce tells whether points can be granted at t.
+func (s *Snapshot) ruleInForce(t Instant) bool {
+	r := s.Points
+	return t >= r.From && (r.Until == 0 || t < r.Until)
+}
