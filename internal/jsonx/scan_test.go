@@ -164,8 +164,7 @@ func TestDocumentExamples(t *testing.T) {
 	for _, e := range examples(t) {
 		t.Run(e.Door+" "+e.Section, func(t *testing.T) {
 			t.Parallel()
-			f, err := Object([]byte(e.Text))
-			if (err == nil) != e.Valid {
+			if _, err := Object([]byte(e.Text)); (err == nil) != e.Valid {
 				t.Fatalf("Object: %v, want valid %t", err, e.Valid)
 			}
 			if e.Door != "envelope" {
@@ -174,7 +173,8 @@ func TestDocumentExamples(t *testing.T) {
 				}
 				return
 			}
-			if f, err = Object(RawControls([]byte(e.Text))); err != nil {
+			f, err := Object(RawControls([]byte(e.Text)))
+			if err != nil {
 				t.Fatalf("after RawControls: %v", err)
 			}
 			inner, err := f.NeedText("requestBody")

@@ -423,6 +423,17 @@ func TestMemberCodes(t *testing.T) {
 	}
 }
 
+func TestMaskNumber(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]string{
+		"": "", "12345": "*****", "1234567890123": "*************", "350322198209116378": "350***********6378",
+	} {
+		if got := loyalty.MaskNumber(number); got != want {
+			t.Errorf("%d characters: %s", len(number), got)
+		}
+	}
+}
+
 func TestEveryCodeHasAName(t *testing.T) {
 	t.Parallel()
 	for _, c := range loyalty.Codes() {

@@ -3,6 +3,7 @@ package loyalty
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Status is the state of a member.
@@ -174,6 +175,17 @@ func ValidPhone(text string) bool {
 		}
 	}
 	return true
+}
+
+// MaskNumber hides all of an id number but its first three and last four
+// characters; of a short one everything.
+func MaskNumber(number string) string {
+	const head, tail = 3, 4
+	text := []rune(number)
+	if len(text) < 2*(head+tail) {
+		return strings.Repeat("*", len(text))
+	}
+	return string(text[:head]) + strings.Repeat("*", len(text)-head-tail) + string(text[len(text)-tail:])
 }
 
 // Audit records a change of a member that is no points change: who, what, why.

@@ -27,13 +27,13 @@ func TestSQLitePathsAndModes(t *testing.T) {
 		if db.Path() != path {
 			t.Errorf("Path = %q", db.Path())
 		}
-		for file, want := range map[string]fs.FileMode{dir: 0o700 | fs.ModeDir, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600} {
+		for file, want := range map[string]fs.FileMode{dir: 0o700 | fs.ModeDir, path: 0o600, path + "-wal": 0o600, path + "-shm": 0o600, path + ".queue": 0o600} {
 			if info, err := os.Stat(file); err != nil || info.Mode() != want {
 				t.Errorf("%s: %v, %v, want %v", file, info, err, want)
 			}
 		}
 		entries, err := os.ReadDir(dir)
-		if err != nil || len(entries) != 3 {
+		if err != nil || len(entries) != 4 {
 			t.Errorf("%s: %v, %v", name, entries, err)
 		}
 	}

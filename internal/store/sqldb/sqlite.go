@@ -44,6 +44,7 @@ type sqliteDB struct {
 	writers *sql.DB
 	turn    chan struct{} // holds one token; who has it owns writer
 	writer  *writeConn    // nil until first used, and after it was discarded
+	queue   *queue        // of processes that want to write
 	readers *sql.DB
 	stmts   stmtCache
 }
@@ -60,6 +61,9 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 		return nil, err
 	}
 	db := &sqliteDB{path: path, turn: make(chan struct{}, 1)}
+	if db.queue, err = openQueue(path); err != nil {
+		return nil, err
+	}
 	if db.writers, err = openPool(path, writerPragmas, 1); err != nil {
 		return nil, err
 	}
@@ -135,7 +139,7 @@ func (db *sqliteDB) close() error {
 		errs = append(errs, db.writer.close())
 	}
 	close(db.turn)
-	return errors.Join(append(errs, db.stmts.close(), db.readers.Close(), db.writers.Close())...)
+	return errors.Join(append(errs, db.queue.file.Close(), db.stmts.close(), db.readers.Close(), db.writers.Close())...)
 }
 
 // writeConn is the writing connection with the statements prepared on it. Only

@@ -70,7 +70,7 @@ func (db *sqliteDB) begin(ctx context.Context) (*writeConn, error) {
 		db.writer = conn
 	}
 	conn := db.writer
-	if _, err := conn.exec(ctx, "BEGIN IMMEDIATE"); err != nil {
+	if err := db.beginInTurn(ctx, conn); err != nil {
 		// A context that ends just after BEGIN did its work gives an error and
 		// an open transaction. Rolling back when there is none is an error
 		// too, and means nothing; a broken connection is replaced.
@@ -79,6 +79,15 @@ func (db *sqliteDB) begin(ctx context.Context) (*writeConn, error) {
 		return nil, err
 	}
 	return conn, nil
+}
+
+// beginInTurn waits for other processes before it asks for the write lock.
+func (db *sqliteDB) beginInTurn(ctx context.Context, conn *writeConn) error {
+	if err := db.queue.enter(ctx); err != nil {
+		return err
+	}
+	_, err := conn.exec(ctx, "BEGIN IMMEDIATE")
+	return errors.Join(err, db.queue.leave())
 }
 
 // release gives the turn back. A connection in doubt is replaced when the next

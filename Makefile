@@ -1,0 +1,53 @@
+# Everything a developer runs. `make` alone says what there is.
+
+GO      ?= go
+LISTEN  ?= 127.0.0.1:8080
+DATA    ?= ./memberd-data
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS  = -s -w -X main.version=$(VERSION)
+LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test ci bench lint fmt fmt-check libc-check tools-postgres
+
+help: ## say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## build and serve a demo on http://$(LISTEN), data in $(DATA)
+	./bin/memberd serve --demo --listen $(LISTEN) --data $(DATA)
+
+build: ## build ./bin/memberd
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd ./cmd/memberd
+
+test: tools-postgres ## run every test, on SQLite and on a private PostgreSQL
+	$(GO) test ./...
+
+ci: export CI = true
+ci: fmt-check lint libc-check test ## everything that must pass: form, lint, all tests, the short ones under the race detector, builds
+	$(GO) test -race -short ./...
+	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-amd64 ./cmd/memberd
+	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-arm64 ./cmd/memberd
+	@echo 'ci: all passed'
+
+bench: tools-postgres ## run the benchmarks, with durable commits on both engines
+	MEMBERD_PGTEST_DURABLE=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+lint: ## go vet and staticcheck
+	$(GO) vet ./...
+	$(LINT) ./...
+
+fmt: ## format the code
+	gofmt -w .
+
+fmt-check: ## list files that gofmt would change, and fail if there are any
+	@files=$$(gofmt -l .); \
+	if [ -n "$$files" ]; then echo "gofmt would change:"; echo "$$files"; exit 1; fi
+
+libc-check: ## modernc.org/libc must be exactly what modernc.org/sqlite was made with
+	@want=$$(awk '$$1=="modernc.org/libc"{print $$2}' "$$($(GO) list -m -f '{{.Dir}}' modernc.org/sqlite)/go.mod"); \
+	have=$$($(GO) list -m -f '{{.Version}}' modernc.org/libc); \
+	if [ "$$want" != "$$have" ]; then echo "modernc.org/libc is $$have, modernc.org/sqlite wants $$want"; exit 1; fi
+
+# The tests start a PostgreSQL server of their own and need its programs.
+tools-postgres: ## make sure that PostgreSQL's server programs are there
+	@.ci/postgres

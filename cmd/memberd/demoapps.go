@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/memberd/memberd/internal/access"
+	"github.com/memberd/memberd/internal/loyalty"
+)
+
+const (
+	demoMerchant = "1864"
+	// demoUnsigned is the appId of the envelope document's own examples.
+	demoUnsigned = "2eb5c8f1170246429755e6dac313f89d"
+	demoFile     = "demo-app.json"
+)
+
+// demoApps are what --demo has set up.
+type demoApps struct {
+	credentials access.Credentials
+	path        string // of the signing app's credentials
+}
+
+// createDemoApps makes merchant 1864 and its two apps where they are missing,
+// so that a second --demo on the folder finds them again.
+func (pl *platform) createDemoApps(ctx context.Context, data string) (*demoApps, error) {
+	merchant, err := pl.access.Merchant(ctx, demoMerchant)
+	if errors.Is(err, access.ErrNoMerchant) {
+		var created access.Merchant
+		created, err = pl.access.CreateMerchant(ctx, demoMerchant, "演示商家", true, loyalty.DefaultSettings().Document())
+		merchant = &created
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !merchant.Sandbox {
+		return nil, fmt.Errorf("merchant %s is in use here and is no sandbox; --demo is for a data folder of its own", demoMerchant)
+	}
+	_, _, err = pl.access.CreateApp(ctx, access.NewApp{MerchantID: demoMerchant, ID: demoUnsigned, Name: "unsigned demo app", Unsigned: true})
+	if err != nil && !errors.Is(err, access.ErrExists) {
+		return nil, err
+	}
+	demo := &demoApps{path: filepath.Join(data, demoFile)}
+	if demo.credentials, err = readCredentials(demo.path); err == nil {
+		if _, err := pl.access.App(ctx, demo.credentials.AppID); err == nil {
+			return demo, nil
+		}
+		return nil, fmt.Errorf("%s is of an app that is not in this database; move the file away", demo.path)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	_, demo.credentials, err = pl.access.CreateApp(ctx, access.NewApp{MerchantID: demoMerchant, Name: "signing demo app"})
+	if err != nil {
+		return nil, err
+	}
+	text, err := json.MarshalIndent(demo.credentials, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return demo, writeSecret(demo.path, append(text, '\n'))
+}
+
+// print says what to paste next.
+func (d *demoApps) print(w io.Writer, url string) {
+	fmt.Fprintf(w, `
+Demo: merchant %[1]s, a sandbox.
+
+Unsigned app %[2]s takes the envelope document's examples as they are:
+
+  curl -sS %[3]s/member/register/mobile -H 'Content-Type: application/json' \
+    -d '{"appId":"%[2]s","partnerId":"%[1]s","requestBody":"{\"partnerId\":\"%[1]s\",\"mobile\":\"15623261994\",\"channelCode\":\"dcxcx\",\"registerType\":\"2\",\"unionId\":\"demo-union\"}","sign":"skip","ver":1}'
+
+Signing app %[4]s, for both protocols; its credentials are in %[5]s:
+
+  memberd call wk.user.level.list --app %[5]s --url %[3]s
+  memberd call wk.user.info.query --app %[5]s --url %[3]s --data '{"phone":"15623261994"}'
+  memberd call /member/getMemberInfoByIdOrMobile --app %[5]s --url %[3]s --data '{"partnerId":"%[1]s","mobile":"15623261994","showScoreSwitch":"1"}'
+
+`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path)
+}

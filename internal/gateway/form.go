@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/memberd/memberd/internal/jsonx"
+	"github.com/memberd/memberd/internal/loyalty"
+)
+
+// Limits of texts, in characters. The document gives none; without any a caller
+// could fill the database with one call after the other.
+const (
+	maxKey  = 128  // ids and numbers: change_id, out_biz_no
+	maxName = 255  // names and other short texts
+	maxText = 1000 // reasons, remarks, URLs
+)
+
+// Limits of paging.
+const (
+	maxPageSize = 100
+	maxPageNo   = 1_000_000_000
+)
+
+// form reads the fields of a call. It keeps the first thing that is wrong, so
+// that a method reads all its fields in a straight line and asks once.
+//
+// Order of refusals (design.md, section 5): shape and values before the member,
+// hence a missing member reference counts only when nothing else is wrong.
+type form struct {
+	fields   jsonx.Fields
+	merchant string
+	err      error
+	noMember bool
+}
+
+// check is what is wrong with the call.
+func (f *form) check() error {
+	if f.err == nil && f.noMember {
+		return errMemberMissing
+	}
+	return f.err
+}
+
+func (f *form) fail(err error) {
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// text is an optional text of at most limit characters.
+func (f *form) text(limit int, names ...string) string {
+	value, _, err := f.fields.Text(names...)
+	if err != nil {
+		f.fail(err)
+		return ""
+	}
+	if len(value) > limit && utf8.RuneCountInString(value) > limit {
+		f.fail(invalid(names[0] + " 过长"))
+	}
+	return value
+}
+
+// need is a required text of at most limit characters.
+func (f *form) need(limit int, names ...string) string {
+	value := f.text(limit, names...)
+	if value == "" {
+		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.Missing})
+	}
+	return value
+}
+
+// integer is an optional whole number between low and high, fallback if absent.
+func (f *form) integer(fallback, low, high int64, names ...string) int64 {
+	value, present, err := f.fields.Int(names...)
+	switch {
+	case err != nil:
+		f.fail(err)
+	case !present:
+		return fallback
+	case value < low || value > high:
+		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.OutOfRange})
+	}
+	return value
+}
+
+// fen is an optional amount of yuan, not negative.
+func (f *form) fen(names ...string) int64 {
+	value, _, err := f.fields.Fen(names...)
+	if err != nil {
+		f.fail(err)
+	} else if value < 0 {
+		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.OutOfRange})
+	}
+	return value
+}
+
+// day is an optional date, yyyy-MM-dd, not later than today. It is taken by the
+// calendar furthest ahead of UTC: nobody is refused for being ahead of us.
+func (f *form) day(now loyalty.Instant, names ...string) (text string, month, day int) {
+	text = f.text(maxKey, names...)
+	if text == "" {
+		return "", 0, 0
+	}
+	at, err := time.Parse(time.DateOnly, text)
+	if err != nil || at.After(now.In(time.UTC).Add(14*time.Hour)) {
+		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.Invalid})
+		return "", 0, 0
+	}
+	return text, int(at.Month()), at.Day()
+}
+
+// phone is a mobile number, "" if absent; a malformed one is 120001.
+func (f *form) phone() string {
+	phone := f.text(maxKey, "phone")
+	if phone != "" && !loyalty.ValidPhone(phone) {
+		f.fail(errPhoneWrong)
+	}
+	return phone
+}
+
+// member is whom the call is about: open_id, which seven of the document's
+// methods let hold a phone, or phone, or both if they agree (G-035, G-036).
+func (f *form) member() loyalty.Who {
+	who := loyalty.Who{Merchant: f.merchant, Phone: f.phone()}
+	switch id := f.text(maxKey, "open_id", "openId"); {
+	case !loyalty.ValidPhone(id):
+		who.OpenID = id
+	case who.Phone == "":
+		who.Phone = id
+	case who.Phone != id:
+		f.fail(loyalty.MembersDisagree)
+	}
+	f.noMember = who.Phone == "" && who.OpenID == ""
+	return who
+}
+
+// paging is which page is asked for; a size beyond maxPageSize is capped.
+func (f *form) paging(defaultSize int64) (no, size int) {
+	no64 := f.integer(1, 1, maxPageNo, "pageNo", "page_no", "pageNum")
+	size64 := f.integer(defaultSize, 1, 1<<62, "pageSize", "page_size")
+	return int(no64), int(min(size64, maxPageSize))
+}

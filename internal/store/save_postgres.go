@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/store/sqldb"
+)
+
+// postgresTexts change all rows of a batch each.
+var postgresTexts = func() saveTexts {
+	t := sharedTexts(sqldb.PostgreSQL)
+	t.updateMembers = `UPDATE member SET` + assignments("w", memberChanges) + `
+	FROM ` + unnest(memberChangeInts, 0) + ` AS w (
+	member_id,` + memberChanges + `)
+	WHERE member.member_id = w.member_id`
+	t.deleteIdentities = `
+	DELETE FROM identity
+	USING ` + unnest(0, 3) + ` AS w (merchant_id, kind, value)
+	WHERE identity.merchant_id = w.merchant_id
+		AND identity.kind = w.kind
+		AND identity.value = w.value`
+	// Two processes that claim the same names wait for one another in this
+	// order, and the later one is told by a missing row.
+	t.insertIdentities = `
+	INSERT INTO identity (
+		member_id,
+		merchant_id,
+		kind,
+		value
+	)
+	SELECT
+		member_id,
+		merchant_id,
+		kind,
+		value
+	FROM ` + unnest(1, 3) + ` AS w (member_id, merchant_id, kind, value)
+	ORDER BY
+		merchant_id COLLATE "C",
+		kind COLLATE "C",
+		value COLLATE "C"
+	ON CONFLICT DO NOTHING`
+	t.updateReversed = `
+	UPDATE entry SET reversed = w.reversed
+	FROM ` + unnest(3, 0) + ` AS w (member_id, entry_no, reversed)
+	WHERE entry.member_id = w.member_id
+		AND entry.entry_no = w.entry_no`
+	t.deleteLots = `
+	DELETE FROM lot
+	USING ` + unnest(3, 1) + ` AS w (member_id, expires_at, available_at, source)
+	WHERE lot.member_id = w.member_id
+		AND lot.expires_at = w.expires_at
+		AND lot.available_at = w.available_at
+		AND lot.source = w.source`
+	return t
+}()
+
+// assignments sets each column of a list to the one of the same name in table.
+func assignments(table, columns string) string {
+	var b strings.Builder
+	for i, column := range strings.Split(columns, ",") {
+		if i > 0 {
+			b.WriteString(",")
+		}
+		fmt.Fprintf(&b, "%s = %s.%s", column, table, strings.TrimSpace(column))
+	}
+	return b.String()
+}
+
+// savePostgres is one round trip. A statement that has nothing to do is left
+// out.
+func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
+	b := &pgx.Batch{}
+	t := &postgresTexts
+	remove(b, t.deleteIdentities, s.unbound, identityKeyRecord)
+	send(b, t.insertIdentities, s.bound, identityRecord)
+	send(b, t.insertMembers, s.NewMembers, memberRecord)
+	send(b, t.updateMembers, s.Members, memberChangeRecord)
+	send(b, t.insertEntries, s.Entries, entryRecord)
+	send(b, t.updateReversed, s.Reversed, reversedRecord)
+	remove(b, t.deleteLots, s.closedLots, lotKeyRecord)
+	send(b, t.upsertLots, s.openLots, lotRecord)
+	send(b, t.upsertLapsed, s.Lapsed, lapsedRecord)
+	send(b, t.insertKeys, s.Keys, keyRecord)
+	send(b, t.upsertProfiles, s.profiles, profileRecord)
+	send(b, t.insertAudits, s.Audit, auditRecord)
+	if b.Len() == 0 {
+		return nil
+	}
+	return tx.SendBatch(ctx, b).Close()
+}
+
+// remove queues a deletion. A lot that was opened and emptied by one batch was
+// never there, so rows are not counted.
+func remove[R any](b *pgx.Batch, query string, rows []R, of func(*R) record) {
+	if len(rows) > 0 {
+		b.Queue(query, arrays(rows, of)...)
+	}
+}
+
+// send queues a statement for all rows at once. Every one of them must be
+// touched; where one is not, another process has been there.
+func send[R any](b *pgx.Batch, query string, rows []R, of func(*R) record) {
+	if len(rows) == 0 {
+		return
+	}
+	b.Queue(query, arrays(rows, of)...).Exec(func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() != int64(len(rows)) {
+			return fmt.Errorf("%d of %d rows were there to change: %w", tag.RowsAffected(), len(rows), loyalty.ErrAgain)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,257 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/memberd/memberd/internal/access"
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/store/sqldb"
+)
+
+// MaxVerify is the largest range of Verify: its snapshot must stay short.
+const MaxVerify = 1_000
+
+// Verify recomputes up to limit members (at most MaxVerify), from the number
+// from on, out of their ledgers, in one read snapshot, and tells how many it
+// looked at and what differs. next is where to go on, 0 after the last member;
+// the last range also looks for names of members that do not exist. What is
+// due and not booked yet is no difference, so now does not matter to it: the
+// stored rows are compared with the entries that are there.
+//
+// Besides what loyalty.Verifier compares: an active member's phone and every
+// member's open id must be found by, and the audit counter must fit.
+func (s *Store) Verify(ctx context.Context, from int64, limit int, _ loyalty.Instant) (next int64, checked int, diffs []loyalty.Difference, err error) {
+	tx, err := s.db.ReadTx(ctx)
+	if err != nil {
+		return 0, 0, nil, fmt.Errorf("verify: %w", err)
+	}
+	defer tx.Close()
+	r := &verifying{store: s, tx: tx, from: from, to: math.MaxInt64, snapshots: map[string]*loyalty.Snapshot{}}
+	if err := r.run(ctx, min(max(limit, 1), MaxVerify)); err != nil {
+		return 0, 0, nil, fmt.Errorf("verify members from %d: %w", from, err)
+	}
+	return r.next, len(r.members), r.diffs, nil
+}
+
+// verifying is one range of members.
+type verifying struct {
+	store    *Store
+	tx       *sqldb.ReadTx
+	from, to int64 // both included; the last range has no end
+	next     int64
+
+	members   []verifiedMember
+	lots      map[int64][]loyalty.Lot
+	lapsed    map[int64][]loyalty.Lapsed
+	audits    map[int64]int64
+	snapshots map[string]*loyalty.Snapshot
+	diffs     []loyalty.Difference
+}
+
+// verifiedMember is a member and whom its open id leads to; 0: nobody.
+type verifiedMember struct {
+	loyalty.Member
+	openIDOwner int64
+	hasProfile  bool
+	profile     sealedProfile
+}
+
+func (r *verifying) differ(member int64, field string, stored, recomputed any) {
+	r.diffs = append(r.diffs, loyalty.Difference{
+		Member: member, Field: field, Stored: fmt.Sprint(stored), Recomputed: fmt.Sprint(recomputed),
+	})
+}
+
+func (r *verifying) run(ctx context.Context, limit int) error {
+	if err := r.readMembers(ctx, limit); err != nil {
+		return err
+	}
+	if err := r.readSnapshots(ctx); err != nil {
+		return err
+	}
+	if err := r.readRows(ctx); err != nil {
+		return err
+	}
+	if err := r.ledgers(ctx); err != nil {
+		return err
+	}
+	for i := range r.members {
+		if err := r.names(ctx, &r.members[i]); err != nil {
+			return err
+		}
+	}
+	if r.next == 0 {
+		return r.strayNames(ctx)
+	}
+	return nil
+}
+
+var verifyMembers = `SELECT ` + prefixed("m", memberColumns) + `,
+	coalesce(o.member_id, 0),
+	coalesce(p.member_id, 0),
+	coalesce(p.birth_month, 0),
+	coalesce(p.birth_day, 0),
+	coalesce(p.nickname, ''),
+	coalesce(p.store, ''),
+	coalesce(p.sealed, '')
+	FROM member m
+	LEFT JOIN identity o ON o.merchant_id = m.merchant_id
+		AND o.kind = 'open_id'
+		AND o.value = m.open_id
+	LEFT JOIN member_profile p ON p.member_id = m.member_id
+	WHERE m.member_id >= ?
+	ORDER BY m.member_id
+	LIMIT ?`
+
+func (r *verifying) readMembers(ctx context.Context, limit int) error {
+	err := each(ctx, r.tx, func(row scanner) error {
+		var m verifiedMember
+		fields := append(memberFields(&m.Member), &m.openIDOwner)
+		err := row.Scan(append(fields, m.profile.fields()...)...)
+		m.hasProfile = m.profile.member != 0
+		r.members = append(r.members, m)
+		return err
+	}, verifyMembers, r.from, int64(limit))
+	if err == nil && len(r.members) == limit {
+		r.to = r.members[limit-1].ID
+		r.next = r.to + 1
+	}
+	return err
+}
+
+const (
+	verifyLots = `SELECT ` + lotColumns + `
+	FROM lot
+	WHERE member_id BETWEEN ? AND ?`
+
+	verifyLapsed = `SELECT ` + lapsedColumns + `
+	FROM lapsed_lot
+	WHERE member_id BETWEEN ? AND ?`
+
+	verifyAudits = `
+	SELECT
+		member_id,
+		count(*)
+	FROM audit
+	WHERE member_id BETWEEN ? AND ?
+	GROUP BY member_id`
+
+	verifyEntries = `SELECT ` + entryColumns + `
+	FROM entry
+	WHERE member_id BETWEEN ? AND ?
+	ORDER BY
+		member_id,
+		entry_no`
+)
+
+func (r *verifying) readRows(ctx context.Context) error {
+	r.lots, r.lapsed, r.audits = map[int64][]loyalty.Lot{}, map[int64][]loyalty.Lapsed{}, map[int64]int64{}
+	err := each(ctx, r.tx, func(row scanner) error {
+		l, err := scanLot(row)
+		r.lots[l.Member] = append(r.lots[l.Member], l.Lot)
+		return err
+	}, verifyLots, r.from, r.to)
+	if err != nil {
+		return err
+	}
+	err = each(ctx, r.tx, func(row scanner) error {
+		l, err := scanLapsed(row)
+		r.lapsed[l.Member] = append(r.lapsed[l.Member], l.Lapsed)
+		return err
+	}, verifyLapsed, r.from, r.to)
+	if err != nil {
+		return err
+	}
+	return each(ctx, r.tx, func(row scanner) error {
+		var member, count int64
+		err := row.Scan(&member, &count)
+		r.audits[member] = count
+		return err
+	}, verifyAudits, r.from, r.to)
+}
+
+// readSnapshots gets the rules of all merchants in the range; nil for one that
+// does not exist.
+func (r *verifying) readSnapshots(ctx context.Context) error {
+	for i := range r.members {
+		merchant := r.members[i].Merchant
+		if _, known := r.snapshots[merchant]; known {
+			continue
+		}
+		snap, err := r.store.snapshotOf(ctx, r.tx, merchant)
+		if err != nil && !errors.Is(err, access.ErrNoMerchant) {
+			return err
+		}
+		r.snapshots[merchant] = snap
+	}
+	return nil
+}
+
+// ledgers streams all entries of the range past the members, both in order.
+func (r *verifying) ledgers(ctx context.Context) error {
+	i := 0
+	var v *loyalty.Verifier // of member i
+	start := func() {
+		if i < len(r.members) {
+			v = loyalty.NewVerifier(r.members[i].ID)
+		}
+	}
+	passTo := func(id int64) {
+		for i < len(r.members) && r.members[i].ID < id {
+			r.compare(v, &r.members[i])
+			i++
+			start()
+		}
+	}
+	start()
+	err := each(ctx, r.tx, func(row scanner) error {
+		e, err := scanEntry(row)
+		if err != nil {
+			return err
+		}
+		passTo(e.Member)
+		if i == len(r.members) || r.members[i].ID != e.Member {
+			r.differ(e.Member, fmt.Sprintf("entry %d", e.No), "of a member", "no such member")
+			return nil
+		}
+		v.Entry(e)
+		return nil
+	}, verifyEntries, r.from, r.to)
+	if err != nil {
+		return err
+	}
+	passTo(math.MaxInt64)
+	r.strayRows()
+	return nil
+}
+
+// compare ends the verification of a member, and takes its rows.
+func (r *verifying) compare(v *loyalty.Verifier, m *verifiedMember) {
+	snap := r.snapshots[m.Merchant]
+	if snap == nil {
+		r.differ(m.ID, "merchant", m.Merchant, "no such merchant")
+	}
+	r.diffs = append(r.diffs, v.Differences(m.Member, r.lots[m.ID], r.lapsed[m.ID], snap)...)
+	if m.Audits != r.audits[m.ID] {
+		r.differ(m.ID, "audits", m.Audits, r.audits[m.ID])
+	}
+	delete(r.lots, m.ID)
+	delete(r.lapsed, m.ID)
+	delete(r.audits, m.ID)
+}
+
+// strayRows are rows left over when every member has taken its own.
+func (r *verifying) strayRows() {
+	for id := range r.lots {
+		r.differ(id, "lots", len(r.lots[id]), "no such member")
+	}
+	for id := range r.lapsed {
+		r.differ(id, "lapsed lots", len(r.lapsed[id]), "no such member")
+	}
+	for id := range r.audits {
+		r.differ(id, "audit records", r.audits[id], "no such member")
+	}
+}
