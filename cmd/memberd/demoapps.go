@@ -66,21 +66,20 @@ func (pl *platform) createDemoApps(ctx context.Context, data string) (*demoApps,
 	return demo, writeSecret(demo.path, append(text, '\n'))
 }
 
-// print says what to paste next.
-func (d *demoApps) print(w io.Writer, url string) {
+// print says what to paste next, with the program as it was called.
+func (d *demoApps) print(w io.Writer, program, url string) {
 	fmt.Fprintf(w, `
-Demo: merchant %[1]s, a sandbox.
+Demo: merchant %[1]s, a sandbox with %[6]d members and some months of points.
 
-Unsigned app %[2]s takes the envelope document's examples as they are:
+The signing app %[4]s, for both protocols; its credentials are in %[5]s:
 
-  curl -sS %[3]s/member/register/mobile -H 'Content-Type: application/json' \
-    -d '{"appId":"%[2]s","partnerId":"%[1]s","requestBody":"{\"partnerId\":\"%[1]s\",\"mobile\":\"15623261994\",\"channelCode\":\"dcxcx\",\"registerType\":\"2\",\"unionId\":\"demo-union\"}","sign":"skip","ver":1}'
+  %[7]s call wk.user.info.query --app %[5]s --url %[3]s --data '{"phone":"13800000000"}'
+  %[7]s call wk.user.event.score.change --app %[5]s --url %[3]s --data '{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}'
+  %[7]s call /member/score/statisticalScore --app %[5]s --url %[3]s --data '{"partnerId":"%[1]s","memberId":"115632749214110108"}'
 
-Signing app %[4]s, for both protocols; its credentials are in %[5]s:
+The unsigned app %[2]s takes the envelope document's examples as they are:
 
-  memberd call wk.user.level.list --app %[5]s --url %[3]s
-  memberd call wk.user.info.query --app %[5]s --url %[3]s --data '{"phone":"15623261994"}'
-  memberd call /member/getMemberInfoByIdOrMobile --app %[5]s --url %[3]s --data '{"partnerId":"%[1]s","mobile":"15623261994","showScoreSwitch":"1"}'
+  curl -sS %[3]s/member/getMemberInfoByIdOrMobile -d '{"appId":"%[2]s","partnerId":"%[1]s","requestBody":"{\"mobile\":\"15623261994\",\"showScoreSwitch\":\"1\"}","sign":"skip","ver":1}'
 
-`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path)
+`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path, demoMembers, program)
 }

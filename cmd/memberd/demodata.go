@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"context"
+	crand "crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -42,6 +44,7 @@ var demoPeople = []demoPerson{
 type demoHistory struct {
 	rng      *rand.Rand
 	now      time.Time
+	firstID  int64
 	commands []writer.Stamped
 	orders   int
 }
@@ -54,6 +57,9 @@ func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Wri
 		return err
 	}
 	h := &demoHistory{rng: rand.New(rand.NewPCG(1864, 1)), now: now}
+	if h.firstID, err = pl.store.ReserveMemberIDs(ctx, demoMembers); err != nil {
+		return err
+	}
 	for i := range demoMembers {
 		h.member(i)
 	}
@@ -90,6 +96,8 @@ func (h *demoHistory) member(i int) {
 		UnionID: fmt.Sprintf("union-%05d", i), ThirdPartyCode: fmt.Sprintf("open-%05d", i), Store: register.Profile.Store,
 	}
 	h.add(start, loyalty.Any(register))
+	stamp := &h.commands[len(h.commands)-1].Stamp
+	stamp.MemberID, stamp.OpenID = h.firstID+int64(i), cmp.Or(register.OpenID, randomHex())
 	who := loyalty.Who{Merchant: demoMerchant, Phone: register.Profile.Phone}
 	for at := start.Add(10 * time.Minute); ; {
 		h.visit(who, at)
@@ -142,4 +150,11 @@ func (h *demoHistory) visit(who loyalty.Who, at time.Time) {
 			}))
 		}
 	}
+}
+
+// randomHex is an open id like those of other members.
+func randomHex() string {
+	var b [16]byte
+	_, _ = crand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
 }

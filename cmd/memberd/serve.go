@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"os/signal"
 	"sync"
 	"syscall"
@@ -106,7 +107,7 @@ func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, list
 	url := "http://" + listener.Addr().String()
 	p.greet(url, pl.db)
 	if demo != nil {
-		demo.print(p.stdout, url)
+		demo.print(p.stdout, os.Args[0], url)
 	}
 	err = server.Serve(ctx, listener)
 	if err != nil && ctx.Err() != nil {

@@ -174,13 +174,15 @@ func TestDemo(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 	app := r.path("demo-app.json")
-	s.must("wk.user.info.query", app, `{"phone":"15623261994"}`)
+	s.must("wk.user.info.query", app, `{"phone":"13800000000"}`)
+	s.must("wk.user.event.score.change", app, `{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}`)
+	s.must("/member/score/statisticalScore", app, `{"partnerId":"1864","memberId":"115632749214110108"}`)
 	credentials := mustRead(t, app)
 	info, err := os.Stat(app)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Error(info.Mode(), err)
 	}
-	if s.stop(); !strings.Contains(s.out.String(), demoUnsigned) || !strings.Contains(s.out.String(), "memberd call wk.user.level.list --app "+app) {
+	if s.stop(); !strings.Contains(s.out.String(), demoUnsigned) || !strings.Contains(s.out.String(), " call wk.user.info.query --app "+app) {
 		t.Errorf("what to paste next is missing:\n%s", s.out)
 	}
 	again := r.serve("--demo")
