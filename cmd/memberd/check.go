@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"text/tabwriter"
-	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -40,7 +39,7 @@ func (c *checkCommand) Run(p *program) error {
 	result := checkResult{Differences: []checkDifference{}}
 	watched := isTerminal(p.stderr)
 	for from, more := int64(0), true; more; {
-		next, checked, found, err := pl.store.Verify(p.ctx, from, checkRange, loyalty.InstantOf(time.Now()))
+		next, checked, found, err := pl.store.Verify(p.ctx, from, checkRange)
 		if err != nil {
 			return fmt.Errorf("check: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/envelope"
 	"github.com/memberd/memberd/internal/gateway"
 	"github.com/memberd/memberd/internal/jsonx"
@@ -29,17 +30,18 @@ func (pl *platform) doors(w *writer.Writer) ([]web.Door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("member codes: %w", err)
 	}
+	guesses := &access.Guesses{}
 	return []web.Door{
 		{
 			Name: "gateway", Prefix: gateway.Prefix, TurnAway: gateway.TurnAway, App: pl.gatewayApp,
 			Handler: gateway.New(gateway.Options{
-				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Logger: pl.logger, Attribute: web.Annotate,
+				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
 		},
 		{
 			Name: "envelope", Prefix: "/member/", TurnAway: turnEnvelopeAway, App: envelopeApp,
 			Handler: envelope.New(envelope.Options{
-				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Logger: pl.logger, Attribute: web.Annotate,
+				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
 		},
 	}, nil

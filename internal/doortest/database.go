@@ -39,7 +39,7 @@ func (d *database) close(t testing.TB) {
 func (d *database) verify(t testing.TB) (all []loyalty.Difference) {
 	t.Helper()
 	for from := int64(1); from != 0; {
-		next, _, diffs, err := d.store.Verify(context.Background(), from, store.MaxVerify, 0)
+		next, _, diffs, err := d.store.Verify(context.Background(), from, store.MaxVerify)
 		if err != nil {
 			t.Errorf("verify: %v", err)
 			return all

@@ -47,6 +47,9 @@ type Options struct {
 	Reader Reader
 	Access *access.Service
 	Codes  *loyalty.MemberCodes
+	// Guesses bounds how many member codes an app may get wrong; shared with
+	// the other door, or one of the door's own if nil.
+	Guesses *access.Guesses
 	// Now is the real clock; time.Now if nil.
 	Now func() time.Time
 	// Logger hears of failures of the server, never of refusals.
@@ -97,8 +100,7 @@ func find(path string) (run endpoint, pattern, segment string) {
 // door is the handler.
 type door struct {
 	Options
-	signer  *signer
-	guesses *guesses
+	signer *signer
 }
 
 // New returns the handler for everything below /member/.
@@ -112,7 +114,10 @@ func New(o Options) http.Handler {
 	if o.Attribute == nil {
 		o.Attribute = func(context.Context, string, any) {}
 	}
-	return &door{Options: o, signer: newSigner(), guesses: newGuesses(o.Now)}
+	if o.Guesses == nil {
+		o.Guesses = &access.Guesses{}
+	}
+	return &door{Options: o, signer: newSigner()}
 }
 
 // ServeHTTP answers every request in the protocol's form, panics included.

@@ -35,8 +35,8 @@ func TestRefusalsAreComplete(t *testing.T) {
 func TestOperationNamesAreComplete(t *testing.T) {
 	t.Parallel()
 	for op := loyalty.Operation(0); op < 30; op++ {
-		if (operationNames[op] != "") != op.Valid() {
-			t.Errorf("operation %d: %q", op, operationNames[op])
+		if (op.Name() != "") != op.Valid() {
+			t.Errorf("operation %d: %q", op, op.Name())
 		}
 	}
 }

@@ -102,7 +102,7 @@ func (d *door) findMember(ctx context.Context, c *call) (loyalty.Found, error) {
 // memberOfCode finds the member who shows a code. Unknown, expired and another
 // merchant's are one answer, so that codes cannot be probed (E-032).
 func (d *door) memberOfCode(ctx context.Context, c *call, code string) (loyalty.Found, error) {
-	if d.guesses.spent(c.app.ID) {
+	if d.Guesses.Spent(c.app.ID, int64(c.now)) {
 		return loyalty.Found{}, errGuesses
 	}
 	snap, err := d.Reader.Snapshot(ctx, c.app.MerchantID)
@@ -111,12 +111,12 @@ func (d *door) memberOfCode(ctx context.Context, c *call, code string) (loyalty.
 	}
 	id, ok := d.Codes.Read(code, c.now, time.Duration(snap.MemberCodeSeconds)*time.Second)
 	if !ok {
-		d.guesses.wrong(c.app.ID)
+		d.Guesses.Wrong(c.app.ID, int64(c.now))
 		return loyalty.Found{}, errCodeGone
 	}
 	m, err := d.member(ctx, c, loyalty.Who{Merchant: c.app.MerchantID, ID: id}, true)
 	if refused, ok := loyalty.CodeOf(err); ok && refused == loyalty.MemberNotFound {
-		d.guesses.wrong(c.app.ID)
+		d.Guesses.Wrong(c.app.ID, int64(c.now))
 		return loyalty.Found{}, errCodeGone
 	}
 	if err == nil && m.Status == loyalty.Disabled {

@@ -7,27 +7,6 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// operationNames are the document's names of the operation types.
-var operationNames = map[loyalty.Operation]string{
-	loyalty.OpPurchaseGrant:     "消费送积分",
-	loyalty.OpPaymentReturn:     "积分支付退回",
-	loyalty.OpSignIn:            "积分签到",
-	loyalty.OpManualGrant:       "手动赠送",
-	loyalty.OpLevelGift:         "等级升级送积分",
-	loyalty.OpImport:            "割接",
-	loyalty.OpBirthdayGift:      "生日送",
-	loyalty.OpRegisterGift:      "注册送",
-	loyalty.OpProfileGift:       "完善送",
-	loyalty.OpPromotionGift:     "消费满赠",
-	loyalty.OpManualDeduct:      "手动扣减",
-	loyalty.OpExchange:          "积分兑换",
-	loyalty.OpClearing:          "积分清理",
-	loyalty.OpPayment:           "积分支付",
-	loyalty.OpPurchaseClawback:  "消费送积分扣回",
-	loyalty.OpLevelGiftClawback: "等级升级退积分",
-	loyalty.OpPromotionClawback: "消费满赠扣回",
-}
-
 // operation reads operationType, 1 to 17.
 func (f fields) operation() (loyalty.Operation, error) {
 	n, err := f.needNumber(1, int64(loyalty.OpPromotionClawback), "operationType")
@@ -40,10 +19,10 @@ func (f fields) operation() (loyalty.Operation, error) {
 func (f fields) operationName(op loyalty.Operation) (string, error) {
 	name, err := f.optional(maxName, "operationName")
 	if err != nil || name == "" {
-		return operationNames[op], err
+		return op.Name(), err
 	}
 	if n, err := strconv.Atoi(name); err == nil && loyalty.Operation(n).Valid() {
-		return operationNames[loyalty.Operation(n)], nil
+		return loyalty.Operation(n).Name(), nil
 	}
 	return name, nil
 }

@@ -17,7 +17,7 @@ func codeParsing(c *call) (answer, error) {
 	if err := f.check(); err != nil {
 		return answer{}, err
 	}
-	if c.guesses.exceeded(c.app.ID, c.now) {
+	if c.Guesses.Spent(c.app.ID, int64(c.now)) {
 		return answer{}, errTooMany
 	}
 	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
@@ -44,7 +44,7 @@ func (c *call) memberOfCode(code string, snap *loyalty.Snapshot) (loyalty.Found,
 			return found, err
 		}
 	}
-	c.guesses.count(c.app.ID, c.now)
+	c.Guesses.Wrong(c.app.ID, int64(c.now))
 	if snap.ExpiredCodeAs110001 {
 		return loyalty.Found{}, errCodeExpired37
 	}

@@ -96,7 +96,7 @@ func TestErrorsByKind(t *testing.T) {
 func TestOperationNamesAreComplete(t *testing.T) {
 	t.Parallel()
 	for o := loyalty.Operation(1); o.Valid(); o++ {
-		if operationNames[o] == "" {
+		if o.Name() == "" {
 			t.Errorf("operation %d has no name", o)
 		}
 	}

@@ -40,9 +40,6 @@ const (
 	// defaultTokenWindow is how far the timestamp of a token call may be off
 	// (sections 2.1 and 2.2: 3 秒内的时间戳).
 	defaultTokenWindow = 3 * time.Second
-	// defaultParseFailures is how many member codes an app may get wrong in a
-	// minute. A till misreads now and then; a guesser needs billions.
-	defaultParseFailures = 60
 )
 
 // Reader is what the door reads. Errors are loyalty.MemberNotFound and
@@ -68,15 +65,14 @@ type Options struct {
 	Attribute func(ctx context.Context, key string, value any)
 	// TokenWindow is how far timestamps of 2.1 and 2.2 may be off; 3 s if 0.
 	TokenWindow time.Duration
-	// ParseFailures is how many unreadable member codes an app may send in a
-	// minute; 60 if 0.
-	ParseFailures int
+	// Guesses bounds how many member codes an app may get wrong; shared with
+	// the other door, or one of the door's own if nil.
+	Guesses *access.Guesses
 }
 
 type door struct {
 	Options
 	methods map[string]*method
-	guesses failureLimit
 }
 
 // New returns the handler of everything under Prefix.
@@ -93,11 +89,10 @@ func New(opts Options) http.Handler {
 	if opts.TokenWindow == 0 {
 		opts.TokenWindow = defaultTokenWindow
 	}
-	if opts.ParseFailures == 0 {
-		opts.ParseFailures = defaultParseFailures
+	if opts.Guesses == nil {
+		opts.Guesses = &access.Guesses{}
 	}
 	d := &door{Options: opts, methods: make(map[string]*method, len(methods))}
-	d.guesses.limit = opts.ParseFailures
 	for i := range methods {
 		d.methods[methods[i].name] = &methods[i]
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/doortest"
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -185,7 +186,7 @@ func TestCodeGuessing(t *testing.T) {
 	send := func(app *doortest.App) doortest.Answer {
 		return doortest.Send(s.handler, s.Request(doortest.GatewayCall{Method: methodCodeParsing, App: app, Body: `{"code":"06244323958828461000"}`}))
 	}
-	for i := range defaultParseFailures {
+	for i := range access.MaxGuesses {
 		if a := send(nil); a.Status != 200 {
 			t.Fatalf("failure %d: HTTP %d", i+1, a.Status)
 		}

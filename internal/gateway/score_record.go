@@ -65,27 +65,5 @@ func describe(e *loyalty.Entry) string {
 	case loyalty.WriteOff:
 		return "积分核销"
 	}
-	return operationNames[e.Operation]
-}
-
-// operationNames are the envelope document's names of its operationType (1.3),
-// under which changes are booked whichever door they came through.
-var operationNames = map[loyalty.Operation]string{
-	loyalty.OpPurchaseGrant:     "消费送积分",
-	loyalty.OpPaymentReturn:     "积分支付退回",
-	loyalty.OpSignIn:            "积分签到",
-	loyalty.OpManualGrant:       "手动赠送",
-	loyalty.OpLevelGift:         "等级升级送积分",
-	loyalty.OpImport:            "割接",
-	loyalty.OpBirthdayGift:      "生日送",
-	loyalty.OpRegisterGift:      "注册送",
-	loyalty.OpProfileGift:       "完善送",
-	loyalty.OpPromotionGift:     "消费满赠",
-	loyalty.OpManualDeduct:      "手动扣减",
-	loyalty.OpExchange:          "积分兑换",
-	loyalty.OpClearing:          "积分清理",
-	loyalty.OpPayment:           "积分支付",
-	loyalty.OpPurchaseClawback:  "消费送积分扣回",
-	loyalty.OpLevelGiftClawback: "等级升级退积分",
-	loyalty.OpPromotionClawback: "消费满赠扣回",
+	return e.Operation.Name()
 }

@@ -54,6 +54,35 @@ func (o Operation) Direction() Direction {
 	return Debit
 }
 
+// Name is the operation's name in the envelope document (1.3), which is how a
+// member reads it in the ledger; "" for a number that is none of the 17.
+func (o Operation) Name() string {
+	if !o.Valid() {
+		return ""
+	}
+	return operationNames[o]
+}
+
+var operationNames = [...]string{
+	OpPurchaseGrant:     "消费送积分",
+	OpPaymentReturn:     "积分支付退回",
+	OpSignIn:            "积分签到",
+	OpManualGrant:       "手动赠送",
+	OpLevelGift:         "等级升级送积分",
+	OpImport:            "割接",
+	OpBirthdayGift:      "生日送",
+	OpRegisterGift:      "注册送",
+	OpProfileGift:       "完善送",
+	OpPromotionGift:     "消费满赠",
+	OpManualDeduct:      "手动扣减",
+	OpExchange:          "积分兑换",
+	OpClearing:          "积分清理",
+	OpPayment:           "积分支付",
+	OpPurchaseClawback:  "消费送积分扣回",
+	OpLevelGiftClawback: "等级升级退积分",
+	OpPromotionClawback: "消费满赠扣回",
+}
+
 // reversal is the operation under which a change made as o is reversed (E-132).
 func (o Operation) reversal() Operation {
 	switch o {

@@ -18,12 +18,12 @@ const MaxVerify = 1_000
 // from on, out of their ledgers, in one read snapshot, and tells how many it
 // looked at and what differs. next is where to go on, 0 after the last member;
 // the last range also looks for names of members that do not exist. What is
-// due and not booked yet is no difference, so now does not matter to it: the
-// stored rows are compared with the entries that are there.
+// due and not booked yet is no difference: the stored rows are compared with
+// the entries that are there.
 //
 // Besides what loyalty.Verifier compares: an active member's phone and every
 // member's open id must be found by, and the audit counter must fit.
-func (s *Store) Verify(ctx context.Context, from int64, limit int, _ loyalty.Instant) (next int64, checked int, diffs []loyalty.Difference, err error) {
+func (s *Store) Verify(ctx context.Context, from int64, limit int) (next int64, checked int, diffs []loyalty.Difference, err error) {
 	tx, err := s.db.ReadTx(ctx)
 	if err != nil {
 		return 0, 0, nil, fmt.Errorf("verify: %w", err)

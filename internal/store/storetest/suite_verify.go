@@ -13,7 +13,7 @@ import (
 func verifyAll(t testing.TB, e *Engine, limit int) (checked int) {
 	t.Helper()
 	for from := int64(0); ; {
-		next, n, diffs, err := e.Store.Verify(t.Context(), from, limit, 0)
+		next, n, diffs, err := e.Store.Verify(t.Context(), from, limit)
 		must(t, err)
 		checked += n
 		for _, d := range diffs {
@@ -59,7 +59,7 @@ func testCorruption(t *testing.T, e *Engine) {
 	for _, c := range h.corruptions() {
 		name := fmt.Sprintf("%s.%s", c.table, c.column)
 		restore := h.corrupt(c)
-		_, _, diffs, err := e.Store.Verify(t.Context(), c.member, 1_000, 0)
+		_, _, diffs, err := e.Store.Verify(t.Context(), c.member, 1_000)
 		must(t, err)
 		i := slices.IndexFunc(diffs, func(d loyalty.Difference) bool {
 			return d.Member == c.member && strings.HasPrefix(d.Field, c.field)
@@ -205,7 +205,7 @@ func (h *history) strays() {
 		}
 	}
 	h.Exec(t, "UPDATE entry SET parts = 'x' WHERE member_id = ? AND entry_no = 1", member.ID)
-	if _, _, _, err := h.Store.Verify(t.Context(), 0, 1_000, 0); err == nil {
+	if _, _, _, err := h.Store.Verify(t.Context(), 0, 1_000); err == nil {
 		t.Error("verify reads parts that are none")
 	}
 }
@@ -213,7 +213,7 @@ func (h *history) strays() {
 func (h *history) finds(member int64, field string) bool {
 	h.t.Helper()
 	for from := int64(0); ; {
-		next, _, diffs, err := h.Store.Verify(h.t.Context(), from, 50, 0)
+		next, _, diffs, err := h.Store.Verify(h.t.Context(), from, 50)
 		must(h.t, err)
 		for _, d := range diffs {
 			if d.Member == member && strings.HasPrefix(d.Field, field) {
