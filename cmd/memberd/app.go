@@ -22,7 +22,7 @@ type appCreate struct {
 	ID          string `name:"id" placeholder:"APP_ID" help:"Its id, if the integrator has one already (default: a fresh one)."`
 	Space       string `name:"space" placeholder:"NAME" help:"A number space of its own (default: the one that the merchant's apps share)."`
 	Unsigned    bool   `name:"unsigned" help:"Let it send \"sign\":\"skip\"; sandbox merchants only."`
-	CallbackURL string `name:"callback-url" placeholder:"URL" help:"Where its callbacks go."`
+	CallbackURL string `name:"callback-url" placeholder:"URL" help:"Kept for callbacks, which this release does not send yet."`
 	JSON        bool   `name:"json" help:"Print the credentials as JSON, for memberd call --app and programs."`
 }
 

@@ -13,7 +13,6 @@ import (
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/envelope"
 	"github.com/memberd/memberd/internal/gateway"
-	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/sign"
 	"github.com/memberd/memberd/internal/store/migration"
 	"github.com/memberd/memberd/internal/store/sqldb"
@@ -58,6 +57,9 @@ func (pl *platform) gatewayApp(r *http.Request) string {
 	if app, err := pl.access.AppByToken(r.Context(), query.Get("access_token")); err == nil {
 		return app.ID
 	}
+	if refresh, err := pl.access.RefreshToken(r.Context(), query.Get("refresh_token")); err == nil {
+		return refresh.App.ID
+	}
 	return query.Get("app_id")
 }
 
@@ -73,15 +75,7 @@ func envelopeApp(r *http.Request) string {
 	if err != nil {
 		return ""
 	}
-	frame, err := jsonx.Object(body)
-	if err != nil {
-		return ""
-	}
-	app, _, err := frame.Text("appId")
-	if err != nil {
-		return ""
-	}
-	return app
+	return envelope.AppID(body)
 }
 
 // failing is a reader that ends with an error.
@@ -100,7 +94,7 @@ func turnEnvelopeAway(w http.ResponseWriter, status int) {
 	code, message := 500, "系统繁忙, 请稍后再试"
 	switch status {
 	case http.StatusRequestEntityTooLarge:
-		code, message = 1001, "请求体超过大小限制"
+		code, message = 1001, "请求体过大"
 	case http.StatusTooManyRequests:
 		message = "请求过于频繁, 请稍后再试"
 	}

@@ -98,7 +98,7 @@ func run(ctx context.Context, args []string, lookup func(string) (string, bool),
 	helped := false
 	parser, err := kong.New(&line,
 		kong.Name("memberd"),
-		kong.Description("A membership platform: members, points, levels and coupons behind two protocols."),
+		kong.Description("A membership platform: members, points and levels behind two protocols."),
 		kong.Writers(stdout, stderr),
 		kong.Resolvers(p.resolver),
 		kong.Bind(p),

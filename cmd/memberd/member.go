@@ -118,7 +118,11 @@ func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlag
 	if err != nil {
 		return explain(err)
 	}
-	fmt.Fprintf(p.stdout, "member %s: %s\n", loyalty.MemberIDText(changed.Member), done)
+	id := who.ExternalID
+	if id == "" {
+		id = loyalty.MemberIDText(changed.Member)
+	}
+	fmt.Fprintf(p.stdout, "member %s: %s\n", id, done)
 	return nil
 }
 

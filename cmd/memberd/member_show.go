@@ -54,7 +54,7 @@ func shownID(f loyalty.Found) string {
 
 func memberRows(f loyalty.Found, reveal bool) [][2]string {
 	level := "-"
-	if at, _ := f.Snapshot.LevelAt(f.Growth); at != nil {
+	if at, _ := f.Snapshot.LevelOf(f.Member); at != nil {
 		level = fmt.Sprintf("%d %s", at.Number, at.Name)
 	}
 	rows := [][2]string{

@@ -16,7 +16,7 @@ type merchantCommand struct {
 type merchantCreate struct {
 	ID      string `name:"id" required:"" placeholder:"ID" help:"Its partnerId on the wire: 1 to 64 of A-Z a-z 0-9 _ -"`
 	Name    string `name:"name" required:"" placeholder:"NAME" help:"What people call it."`
-	Sandbox bool   `name:"sandbox" help:"For trying things out: unsigned apps, a clock that can be set ahead, generous limits."`
+	Sandbox bool   `name:"sandbox" help:"For trying things out: unsigned apps and generous limits."`
 	JSON    bool   `name:"json" help:"Print JSON."`
 }
 

@@ -40,6 +40,12 @@ func (c *serveCommand) Run(p *program) error {
 	defer stop()
 	ended := make(chan struct{})
 	defer close(ended) // last of all, after the database is closed
+	// Before anything is set up: a taken port leaves no new platform behind.
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", c.Listen, listenReason(err))
+	}
+	defer listener.Close()
 	pl, err := p.openToServe(ctx)
 	if err != nil {
 		return err
@@ -57,10 +63,6 @@ func (c *serveCommand) Run(p *program) error {
 		if err := pl.fillDemo(ctx, time.Now(), progress); err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
-	}
-	listener, err := net.Listen("tcp", c.Listen)
-	if err != nil {
-		return fmt.Errorf("listen on %s: %w", c.Listen, listenReason(err))
 	}
 	go pl.watchdog(ctx, stop, ended)
 	if err := c.serve(ctx, p, pl, listener, demo); err != nil {

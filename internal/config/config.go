@@ -32,8 +32,8 @@ type Config struct {
 // Common is what every subcommand takes.
 type Common struct {
 	// Data is the folder of everything that is kept in files: the embedded
-	// database, the encryption key, the SMS outbox.
-	Data string `toml:"data" name:"data" default:"./memberd-data" placeholder:"DIR" help:"Folder of the embedded database, the encryption key and the SMS outbox."`
+	// database, the encryption key.
+	Data string `toml:"data" name:"data" default:"./memberd-data" placeholder:"DIR" help:"Folder of the embedded database and the encryption key."`
 	// Database is sqlite:PATH or a postgres:// URL. Empty means the embedded
 	// database in the data folder.
 	Database string `toml:"database" name:"database" placeholder:"URL" help:"sqlite:PATH or postgres://... (default: SQLite inside the data folder)."`

@@ -28,16 +28,15 @@ const (
 	numberBusy    = 500
 	numberInvalid = 1001
 	numberSign    = 1002
-	numberLimit   = 1007
 	numberUnknown = 1008
 )
 
 // The failures that no domain code names.
 var (
-	errNoEndpoint = failure{numberUnknown, "接口不存在", http.StatusNotFound}
-	errNotPost    = failure{numberUnknown, "仅支持 POST 请求", http.StatusMethodNotAllowed}
-	errTooLarge   = failure{numberInvalid, "请求体超过 1 MiB", http.StatusRequestEntityTooLarge}
-	errGuesses    = failure{numberLimit, "无效动态码次数过多, 请稍后再试", http.StatusTooManyRequests}
+	errNoEndpoint = fail(numberUnknown, "接口不存在")
+	errNotPost    = invalid("仅支持 POST 请求")
+	errTooLarge   = failure{numberInvalid, "请求体过大", http.StatusRequestEntityTooLarge}
+	errGuesses    = failure{numberBusy, "无效动态码次数过多, 请稍后再试", http.StatusTooManyRequests}
 	errDown       = failure{numberBusy, "系统繁忙, 请稍后再试", http.StatusServiceUnavailable}
 	errBusy       = fail(numberBusy, "系统繁忙, 请稍后再试")
 	errUnknown    = fail(numberBusy, "处理结果未知, 请用相同的业务ID重试或查询确认")
@@ -50,29 +49,30 @@ var (
 
 // refusals has the wire number and text of every domain code.
 var refusals = map[loyalty.Code]failure{
-	loyalty.PhoneMalformed:     fail(120001, "非法的电话"),
-	loyalty.EventUnknown:       invalid("积分事件未登记"),
-	loyalty.PointsMissing:      invalid("金额和积分数必填一项, 且不能低于 1"),
-	loyalty.PointsNotPositive:  invalid("积分数不能低于 1"),
-	loyalty.DirectionMismatch:  invalid("operationType 与加减方向不一致"),
-	loyalty.NothingNamed:       invalid("未指明要回退的积分: orderId 与 idempotencyBussinessId 至少传一项"),
-	loyalty.MemberNotFound:     fail(110003, "会员未绑定/会员不存在"),
-	loyalty.MembersDisagree:    invalid("所传会员标识不属于同一会员"),
-	loyalty.StatementNotFound:  fail(150004, "查询不到对应的积分流水"),
-	loyalty.StatementForeign:   fail(150005, "该积分流水属于其他会员"),
-	loyalty.StatementNoGrant:   fail(150005, "该积分流水不可回退"),
-	loyalty.KeyReused:          fail(150002, "唯一标识已存在, 请更换"),
-	loyalty.MemberDisabled:     invalid("会员已停用"),
-	loyalty.MemberErased:       fail(110003, "会员未绑定/会员不存在"),
-	loyalty.PhoneTaken:         invalid("手机号已属于其他会员"),
-	loyalty.OuterIDTaken:       invalid("外部会员编号已属于其他会员"),
-	loyalty.ChannelTaken:       invalid("unionId 或 thirdPartyCode 已绑定其他会员"),
-	loyalty.CreditTooLarge:     invalid("单次新增积分超出上限"),
-	loyalty.RollbackTooLarge:   invalid("回退积分超出可回退数量"),
-	loyalty.NothingLeft:        fail(150006, "无可回退的积分"),
-	loyalty.NoPointsRule:       fail(150001, "集团未配置积分规则或配置已过期, 请联系集团管理员"),
-	loyalty.NothingToChange:    invalid("会员已处于该状态"),
-	loyalty.PointsInsufficient: fail(150003, "积分池扣减积分, 用户可用积分不足"),
+	loyalty.PhoneMalformed:         fail(120001, "非法的电话"),
+	loyalty.EventUnknown:           invalid("积分事件未登记"),
+	loyalty.PointsMissing:          invalid("金额和积分数必填一项, 且不能低于 1"),
+	loyalty.PointsNotPositive:      invalid("积分数不能低于 1"),
+	loyalty.DirectionMismatch:      invalid("operationType 与加减方向不一致"),
+	loyalty.NothingNamed:           invalid("未指明要回退的积分: orderId 与 idempotencyBussinessId 至少传一项"),
+	loyalty.MemberNotFound:         fail(110003, "会员未绑定/会员不存在"),
+	loyalty.MembersDisagree:        invalid("所传会员标识不属于同一会员"),
+	loyalty.StatementNotFound:      fail(150004, "查询不到对应的积分流水"),
+	loyalty.StatementForeign:       fail(150005, "该积分流水属于其他会员"),
+	loyalty.StatementNotReversible: fail(150005, "该积分流水不可回退"),
+	loyalty.KeyReused:              fail(150002, "唯一标识已存在, 请更换"),
+	loyalty.MemberDisabled:         invalid("会员已停用"),
+	loyalty.MemberErased:           fail(110003, "会员未绑定/会员不存在"),
+	loyalty.PhoneTaken:             invalid("手机号已属于其他会员"),
+	loyalty.OuterIDTaken:           invalid("外部会员编号已属于其他会员"),
+	loyalty.ChannelTaken:           invalid("unionId 或 thirdPartyCode 已绑定其他会员"),
+	loyalty.AmountTooLarge:         invalid("amount 过大"),
+	loyalty.CreditTooLarge:         invalid("单次新增积分超出上限"),
+	loyalty.RollbackTooLarge:       invalid("回退积分超出可回退数量"),
+	loyalty.NothingLeft:            fail(150006, "无可回退的积分"),
+	loyalty.NoPointsRule:           fail(150001, "集团未配置积分规则或配置已过期, 请联系集团管理员"),
+	loyalty.NothingToChange:        invalid("会员已处于该状态"),
+	loyalty.PointsInsufficient:     fail(150003, "积分池扣减积分, 用户可用积分不足"),
 }
 
 // invalid is 1001 with what is wrong.
@@ -123,6 +123,8 @@ func known(err error) (failure, bool) {
 		return invalid(syntax.Chinese()), true
 	}
 	switch {
+	case errors.Is(err, loyalty.ErrUnavailable): // a read's time-out is one as well
+		return failure{}, false
 	case errors.Is(err, writer.ErrBusy), errors.Is(err, writer.ErrClosed), errors.Is(err, writer.ErrUnavailable):
 		return errDown, true
 	case errors.Is(err, writer.ErrUnknownOutcome), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -15,10 +15,10 @@ type fields struct{ jsonx.Fields }
 // Limits of texts, in characters: far above what any till sends, low enough that
 // a ledger entry stays an entry.
 const (
-	maxID   = 128
-	maxName = 128
-	maxText = 1_000
-	maxURL  = 2_048
+	maxID   = loyalty.MaxKey
+	maxName = loyalty.MaxName
+	maxText = loyalty.MaxText
+	maxURL  = loyalty.MaxURL
 )
 
 // optional returns a text of at most limit characters; "" when it is absent.

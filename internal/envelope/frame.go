@@ -51,6 +51,20 @@ func readFrame(data []byte) (jsonx.Fields, error) {
 	return jsonx.Fields{}, err
 }
 
+// AppID is the app that a request body names, before anything is proven; "" if
+// it names none. It reads the frame as the door does.
+func AppID(body []byte) string {
+	f, err := readFrame(body)
+	if err != nil {
+		return ""
+	}
+	id, _, err := f.Text("appId")
+	if err != nil {
+		return ""
+	}
+	return id
+}
+
 // identify finds the app and its merchant; from here on answers are signed.
 func (d *door) identify(r *http.Request, f jsonx.Fields, c *call) error {
 	id, err := f.NeedText("appId")

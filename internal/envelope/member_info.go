@@ -115,7 +115,7 @@ func (d *door) memberOfCode(ctx context.Context, c *call, code string) (loyalty.
 		return loyalty.Found{}, errCodeGone
 	}
 	m, err := d.member(ctx, c, loyalty.Who{Merchant: c.app.MerchantID, ID: id}, true)
-	if refused, ok := loyalty.CodeOf(err); ok && refused == loyalty.MemberNotFound {
+	if refused, ok := loyalty.CodeOf(err); ok && (refused == loyalty.MemberNotFound || refused == loyalty.MemberErased) {
 		d.Guesses.Wrong(c.app.ID, int64(c.now))
 		return loyalty.Found{}, errCodeGone
 	}

@@ -52,7 +52,7 @@ type listedMember struct {
 // mobile, labelName, paidId and ruleCode match exactly; scores and times include
 // both ends (E-050 to E-053).
 func (d *door) memberList(ctx context.Context, c *call) (any, error) {
-	page, err := c.body.number(1, maxPage, 1, "pageNum", "pageNo", "page_num", "page_no")
+	page, err := c.body.number(1, math.MaxInt64, 1, "pageNum", "pageNo", "page_num", "page_no")
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (d *door) memberList(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	size = min(size, maxPageSize)
+	page, size = min(page, maxPage), min(size, maxPageSize)
 	snap, err := d.Reader.Snapshot(ctx, c.app.MerchantID)
 	if err != nil {
 		return nil, err
@@ -98,10 +98,8 @@ func newListedMember(m *loyalty.Found, snap *loyalty.Snapshot) listedMember {
 		NickName:       m.Profile.Nickname,
 		RegisterTime:   wallClock(m.RegisteredAt, snap.Location()),
 	}
-	for _, level := range snap.Levels {
-		if level.Number == m.Level {
-			l.RuleName = level.Name
-		}
+	if level, _ := snap.LevelOf(m.Member); level != nil {
+		l.RuleName = level.Name
 	}
 	if m.Status == loyalty.Active {
 		l.StatusFlag = 1

@@ -150,7 +150,7 @@ func TestGuessedCodes(t *testing.T) {
 		}
 	}
 	a := s.call("a live code, too late", pathInfo, `{"dynamicCode":"`+live+`"}`)
-	if a.Status != http.StatusTooManyRequests || codeOf(t, a) != "1007" {
+	if a.Status != http.StatusTooManyRequests || codeOf(t, a) != "500" {
 		t.Errorf("HTTP %d %s", a.Status, a.Body)
 	}
 	if a := s.call("other ways are open", pathInfo, `{"memberId":"`+memberC+`"}`); codeOf(t, a) != "100" {

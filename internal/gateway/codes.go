@@ -56,7 +56,7 @@ var (
 	errAppMissing    = &refusal{code: codeInvalid, message: "app_id 不能为空"}
 	errAppDiffers    = &refusal{code: codeInvalid, message: "app_id 与访问凭据不一致"}
 	errSign          = &refusal{code: codeSign, message: "签名错误"}
-	errBodyTooLarge  = &refusal{code: codeInvalid, message: "请求体超过 1 MiB", status: http.StatusRequestEntityTooLarge}
+	errBodyTooLarge  = &refusal{code: codeInvalid, message: "请求体过大", status: http.StatusRequestEntityTooLarge}
 	errBodyUnread    = &refusal{code: codeInvalid, message: "请求体读取失败"}
 	errTooMany       = &refusal{code: codeBusy, message: "请求过于频繁, 请稍后再试", status: http.StatusTooManyRequests}
 	errHungUp        = &refusal{code: codeBusy, message: messageBusy}
@@ -76,29 +76,30 @@ func invalid(message string) *refusal { return &refusal{code: codeInvalid, messa
 // ofCode is the door's table from the domain's codes to its own. Codes without
 // a number of their own in the document are 1001 with a message that says more.
 var ofCode = map[loyalty.Code]*refusal{
-	loyalty.PhoneMalformed:     errPhoneWrong,
-	loyalty.EventUnknown:       invalid("change_event 未注册"),
-	loyalty.PointsMissing:      invalid("score 不能为空, 且必须大于 0"),
-	loyalty.PointsNotPositive:  invalid("score 必须大于 0"),
-	loyalty.DirectionMismatch:  invalid("积分变动类型与变动方向不一致"),
-	loyalty.NothingNamed:       invalid("未指定要退回的订单、流水或积分"),
-	loyalty.MemberNotFound:     errNotMember,
-	loyalty.MembersDisagree:    invalid("open_id 与 phone 不是同一会员"),
-	loyalty.StatementNotFound:  {code: 150004, message: "查询不到对应的积分流水, 未查询到该积分变更信息"},
-	loyalty.StatementForeign:   {code: 150005, message: "无法根据流水号查询对应的积分明细"},
-	loyalty.StatementNoGrant:   {code: 150005, message: "无法根据流水号查询对应的积分明细"},
-	loyalty.KeyReused:          {code: 150002, message: "唯一标识已存在, 请更换"},
-	loyalty.MemberDisabled:     errDisabled,
-	loyalty.MemberErased:       errNotMember,
-	loyalty.PhoneTaken:         invalid("手机号已被其他会员使用"),
-	loyalty.OuterIDTaken:       invalid("outer_user_id 已绑定其他会员"),
-	loyalty.ChannelTaken:       invalid("渠道标识已绑定其他会员"),
-	loyalty.CreditTooLarge:     invalid("score 超过单次发放上限"),
-	loyalty.RollbackTooLarge:   invalid("rollback_score 超过可回退的积分"),
-	loyalty.NothingLeft:        {code: 150006, message: "无关联的积分池记录"},
-	loyalty.NoPointsRule:       {code: 150001, message: "集团未配置积分规则或配置已过期, 请联系集团管理员"},
-	loyalty.NothingToChange:    invalid("会员已处于该状态"),
-	loyalty.PointsInsufficient: {code: 150003, message: "积分池扣减积分, 用户可用积分不足"},
+	loyalty.PhoneMalformed:         errPhoneWrong,
+	loyalty.EventUnknown:           invalid("change_event 未注册"),
+	loyalty.PointsMissing:          invalid("score 不能为空, 且必须大于 0"),
+	loyalty.PointsNotPositive:      invalid("score 必须大于 0"),
+	loyalty.DirectionMismatch:      invalid("积分变动类型与变动方向不一致"),
+	loyalty.NothingNamed:           invalid("未指定要退回的订单、流水或积分"),
+	loyalty.MemberNotFound:         errNotMember,
+	loyalty.MembersDisagree:        invalid("open_id 与 phone 不是同一会员"),
+	loyalty.StatementNotFound:      {code: 150004, message: "查询不到对应的积分流水, 未查询到该积分变更信息"},
+	loyalty.StatementForeign:       {code: 150005, message: "无法根据流水号查询对应的积分明细"},
+	loyalty.StatementNotReversible: {code: 150005, message: "无法根据流水号查询对应的积分明细"},
+	loyalty.KeyReused:              {code: 150002, message: "唯一标识已存在, 请更换"},
+	loyalty.MemberDisabled:         errDisabled,
+	loyalty.MemberErased:           errNotMember,
+	loyalty.PhoneTaken:             invalid("手机号已被其他会员使用"),
+	loyalty.OuterIDTaken:           invalid("outer_user_id 已绑定其他会员"),
+	loyalty.ChannelTaken:           invalid("渠道标识已绑定其他会员"),
+	loyalty.AmountTooLarge:         invalid("金额过大"),
+	loyalty.CreditTooLarge:         invalid("score 超过单次发放上限"),
+	loyalty.RollbackTooLarge:       invalid("rollback_score 超过可回退的积分"),
+	loyalty.NothingLeft:            {code: 150006, message: "无关联的积分池记录"},
+	loyalty.NoPointsRule:           {code: 150001, message: "集团未配置积分规则或配置已过期, 请联系集团管理员"},
+	loyalty.NothingToChange:        invalid("会员已处于该状态"),
+	loyalty.PointsInsufficient:     {code: 150003, message: "积分池扣减积分, 用户可用积分不足"},
 }
 
 // ofError is the table of everything else that can come back by kind.

@@ -27,7 +27,7 @@ func TestEveryCodeHasANumber(t *testing.T) {
 	t.Parallel()
 	own := map[loyalty.Code]int{
 		loyalty.PhoneMalformed: 120001, loyalty.MemberNotFound: 110003, loyalty.MemberErased: 110003,
-		loyalty.StatementNotFound: 150004, loyalty.StatementForeign: 150005, loyalty.StatementNoGrant: 150005,
+		loyalty.StatementNotFound: 150004, loyalty.StatementForeign: 150005, loyalty.StatementNotReversible: 150005,
 		loyalty.KeyReused: 150002, loyalty.NothingLeft: 150006, loyalty.NoPointsRule: 150001, loyalty.PointsInsufficient: 150003,
 	}
 	d := &door{Options: Options{Logger: slog.New(slog.DiscardHandler)}}

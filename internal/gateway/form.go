@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math"
 	"time"
 	"unicode/utf8"
 
@@ -11,9 +12,10 @@ import (
 // Limits of texts, in characters. The document gives none; without any a caller
 // could fill the database with one call after the other.
 const (
-	maxKey  = 128  // ids and numbers: change_id, out_biz_no
-	maxName = 255  // names and other short texts
-	maxText = 1000 // reasons, remarks, URLs
+	maxKey  = loyalty.MaxKey  // change_id, out_biz_no
+	maxName = loyalty.MaxName // names and other short texts
+	maxText = loyalty.MaxText // reasons, remarks
+	maxURL  = loyalty.MaxURL
 )
 
 // Limits of paging.
@@ -135,9 +137,10 @@ func (f *form) member() loyalty.Who {
 	return who
 }
 
-// paging is which page is asked for; a size beyond maxPageSize is capped.
+// paging is which page is asked for. A size beyond maxPageSize is capped, and so
+// is a page beyond maxPageNo, where no ledger reaches.
 func (f *form) paging(defaultSize int64) (no, size int) {
-	no64 := f.integer(1, 1, maxPageNo, "pageNo", "page_no", "pageNum")
+	no64 := f.integer(1, 1, math.MaxInt64, "pageNo", "page_no", "pageNum")
 	size64 := f.integer(defaultSize, 1, 1<<62, "pageSize", "page_size")
-	return int(no64), int(min(size64, maxPageSize))
+	return int(min(no64, maxPageNo)), int(min(size64, maxPageSize))
 }

@@ -136,7 +136,7 @@ func TestBodyTooLarge(t *testing.T) {
 	if a := doortest.Send(s.handler, s.Request(doortest.GatewayCall{Method: methodChange, Body: fill(maxBody)})); !strings.Contains(a.Body, `"success":true`) {
 		t.Errorf("1 MiB: %d %s", a.Status, a.Body)
 	}
-	const want = `{"success":false,"error_code":1001,"error_message":"请求体超过 1 MiB","data":null,"errorCode":1001,"errorMessage":"请求体超过 1 MiB"}`
+	const want = `{"success":false,"error_code":1001,"error_message":"请求体过大","data":null,"errorCode":1001,"errorMessage":"请求体过大"}`
 	for _, size := range []int{maxBody + 1, 2 << 20} {
 		for _, announced := range []bool{true, false} {
 			r := s.Request(doortest.GatewayCall{Method: methodChange, Body: fill(size)})
@@ -232,7 +232,7 @@ func TestClosedWriter(t *testing.T) {
 func TestTurnAway(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[int]string{
-		http.StatusRequestEntityTooLarge: `{"success":false,"error_code":1001,"error_message":"请求体超过 1 MiB","data":null,"errorCode":1001,"errorMessage":"请求体超过 1 MiB"}`,
+		http.StatusRequestEntityTooLarge: `{"success":false,"error_code":1001,"error_message":"请求体过大","data":null,"errorCode":1001,"errorMessage":"请求体过大"}`,
 		http.StatusTooManyRequests:       `{"success":false,"error_code":500,"error_message":"请求过于频繁, 请稍后再试","data":null,"errorCode":500,"errorMessage":"请求过于频繁, 请稍后再试"}`,
 		http.StatusServiceUnavailable:    `{"success":false,"error_code":500,"error_message":"系统繁忙, 请稍后再试","data":null,"errorCode":500,"errorMessage":"系统繁忙, 请稍后再试"}`,
 	} {

@@ -28,7 +28,7 @@ func infoAdd(c *call) (answer, error) {
 			RealName:     f.text(maxName, "realname", "realName", "username"),
 			OuterUserID:  f.text(maxKey, "outer_user_id", "outerUserId"),
 			QID:          f.text(maxName, "q_id", "qId"),
-			Photo:        f.text(maxText, "avatar_img_url", "avatarImgUrl"),
+			Photo:        f.text(maxURL, "avatar_img_url", "avatarImgUrl"),
 			Gender:       int(f.integer(0, 0, 2, "gender")),
 			Birthday:     birthday,
 			BirthMonth:   month,

@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -58,7 +57,7 @@ func newMemberData(m loyalty.Found) memberData {
 	if m.Snapshot.MaskIDCard {
 		d.IDCard = orNull(loyalty.MaskNumber(p.IDCard))
 	}
-	level, next := levelOf(m)
+	level, next := m.Snapshot.LevelOf(m.Member)
 	if level != nil {
 		d.LevelNum, d.LevelNumber, d.LevelName = &level.Number, &level.Number, &level.Name
 		d.Rights = rightsText(level.Rights)
@@ -69,20 +68,6 @@ func newMemberData(m loyalty.Found) memberData {
 		d.NextLevelGrowthValue, d.UpgradeNeedGrowth = &next.Threshold, &need
 	}
 	return d
-}
-
-// levelOf is the level that the member holds and the next one. A level that the
-// settings no longer have gives way to what the growth value reaches.
-func levelOf(m loyalty.Found) (level, next *loyalty.Level) {
-	levels := m.Snapshot.Levels
-	i := slices.IndexFunc(levels, func(l loyalty.Level) bool { return l.Number == m.Level })
-	switch {
-	case i < 0:
-		return m.Snapshot.LevelAt(m.Growth)
-	case i+1 < len(levels):
-		next = &levels[i+1]
-	}
-	return &levels[i], next
 }
 
 func orNull(text string) *string {

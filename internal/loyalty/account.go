@@ -1,6 +1,9 @@
 package loyalty
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // MaxOpenLots bounds the open lots of a member, so that no member makes
 // spending slow. Beyond it a grant joins the lot with the next later expiry.
@@ -189,10 +192,12 @@ func (a *account) grant(points int64, e Entry) *Entry {
 
 // join puts points into the lot with the key, or opens it. A member with too
 // many lots gets the next later expiry instead; where there is none, the end
-// of that year, so that such a member gains one lot a year at most.
+// of that year, so that such a member gains one lot a year. Points that have to
+// wait join those that wait at least as long, or wait to the next month's
+// start: then it is one lot a month.
 func (a *account) join(key LotKey, points int64, pending bool) Part {
 	i := a.find(key)
-	if i < 0 && len(a.lots) >= MaxOpenLots {
+	if i < 0 && len(a.lots) >= MaxOpenLots && key.ExpiresAt > a.now { // what ends at once needs no room
 		key = a.crowded(key, pending)
 		i = a.find(key)
 	}
@@ -209,11 +214,17 @@ func (a *account) join(key LotKey, points int64, pending bool) Part {
 func (a *account) crowded(key LotKey, pending bool) LotKey {
 	for _, l := range a.lots { // in spend order: the first later one is the next
 		if l.Pending == pending && l.ExpiresAt >= key.ExpiresAt && l.Source == key.Source &&
-			l.AvailableAt <= max(key.AvailableAt, a.now) {
+			(!pending || l.AvailableAt >= key.AvailableAt) {
 			return l.LotKey
 		}
 	}
-	key.ExpiresAt = endOfYear(key.ExpiresAt, a.snap.loc)
+	if pending {
+		y, m, _ := key.AvailableAt.In(a.snap.loc).Date()
+		key.AvailableAt = InstantOf(time.Date(y, m+1, 1, 0, 0, 0, 0, a.snap.loc))
+	}
+	if key.ExpiresAt != Never {
+		key.ExpiresAt = endOfYear(key.ExpiresAt, a.snap.loc)
+	}
 	return key
 }
 

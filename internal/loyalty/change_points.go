@@ -2,8 +2,7 @@ package loyalty
 
 import "fmt"
 
-// ChangePoints grants or takes points: gateway 3.3, envelope 1.3, 2.1, 2.2 and
-// the free return of 2.3.
+// ChangePoints grants or takes points: gateway 3.3, envelope 1.3, 2.1 and 2.2.
 type ChangePoints struct {
 	Who Who
 	// ID is the caller's key for KeyOp in Space; without one every call books.
@@ -41,7 +40,7 @@ type PointsChanged struct {
 func (c ChangePoints) Key() Key {
 	k := Key{KeyID: KeyID{Space: c.Space, Operation: c.KeyOp, Key: c.ID}}
 	if c.Event != "" {
-		k.Fingerprint = fmt.Sprintf("%s|%d", c.Event, c.Points)
+		k.Fingerprint = fmt.Sprintf("%q|%d|%d", c.Event, c.Points, c.Amount)
 		k.BarredBy = KeyRollbackByChange
 		return k
 	}
@@ -49,7 +48,7 @@ func (c ChangePoints) Key() Key {
 	if c.Points == 0 {
 		amount = c.Amount // beside points it is information only (E-075)
 	}
-	k.Fingerprint = fmt.Sprintf("%d|%d|%d|%d|%s", c.Direction, c.Points, amount, c.Operation, c.Note.Detail.BusinessType)
+	k.Fingerprint = fmt.Sprintf("%d|%d|%d|%d|%q", c.Direction, c.Points, amount, c.Operation, c.Note.Detail.BusinessType)
 	return k
 }
 
@@ -57,7 +56,7 @@ func (c ChangePoints) Key() Key {
 func (c ChangePoints) Refs() Refs { return Refs{Who: c.Who} }
 
 // Decide refuses: EventUnknown, PointsMissing, PointsNotPositive,
-// DirectionMismatch, MemberNotFound, MembersDisagree, MemberDisabled,
+// AmountTooLarge, DirectionMismatch, MemberNotFound, MembersDisagree, MemberDisabled,
 // MemberErased, NoPointsRule, CreditTooLarge, PointsInsufficient.
 func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) {
 	snap := v.Snapshot()
@@ -83,7 +82,7 @@ func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) 
 	}
 	result := PointsChanged{Member: a.ID, Direction: c.Direction, Points: points}
 	if points > 0 {
-		e, err := a.change(c.Direction, points, Entry{Operation: c.Operation, App: c.App, Note: c.Note})
+		e, err := a.change(c.Direction, points, Entry{Operation: c.Operation, App: c.App, Space: c.Space, Note: c.Note})
 		if err != nil {
 			return Effects{}, PointsChanged{}, err
 		}
@@ -111,6 +110,9 @@ func (c *ChangePoints) resolveEvent(snap *Snapshot) error {
 	}
 	if c.Points == 0 && c.Amount == 0 {
 		return PointsMissing
+	}
+	if c.Points == 0 && c.Amount > MaxAmount {
+		return AmountTooLarge
 	}
 	if !c.Operation.Valid() || c.Operation.Direction() != c.Direction {
 		return DirectionMismatch

@@ -54,7 +54,7 @@ type Refs struct {
 	Identities []Identity // further names that must be looked up, taken or not
 	Keys       []KeyID    // of the member; the entry that a key made comes with it
 	Entries    []int64    // numbers of the member's entries
-	Order      string     // all entries of the member with this order number
+	Order      Order      // all entries of the member of this order
 	Profile    bool       // the member's personal data
 	NewMember  bool       // a fresh member number and open id
 }
@@ -167,19 +167,18 @@ func decideOnce[R any](c Command[R], key Key, v *View, at Stamp) (Effects, R, er
 		effects, result, err := c.Decide(v, at)
 		return effects, result, err
 	}
-	if key.BarredBy != "" && v.key(member, key.barrier()) != nil {
-		return Effects{}, result, KeyReused
-	}
-	if row := v.key(member, key.KeyID); row != nil {
-		if row.Fingerprint == key.Fingerprint {
-			if err := json.Unmarshal([]byte(row.Answer), &result); err != nil {
-				return Effects{}, result, fmt.Errorf("stored answer of key: %w", err)
-			}
-			if key.Operation == KeyChange && v.Snapshot().StrictChangeID {
-				return Effects{}, result, KeyReused
-			}
-			return Effects{}, result, nil
+	row := v.key(member, key.KeyID)
+	barred := key.BarredBy != "" && v.key(member, key.barrier()) != nil
+	if row != nil && row.Fingerprint == key.Fingerprint && !barred {
+		if err := json.Unmarshal([]byte(row.Answer), &result); err != nil {
+			return Effects{}, result, fmt.Errorf("stored answer of key: %w", err)
 		}
+		if key.Operation == KeyChange && v.Snapshot().StrictChangeID {
+			return Effects{}, result, KeyReused
+		}
+		return Effects{}, result, nil
+	}
+	if row != nil || barred {
 		_, _, err := c.Decide(v, at)
 		if code, ok := CodeOf(err); ok && code.beforeIdempotency() {
 			return Effects{}, result, err
@@ -195,12 +194,12 @@ func decideOnce[R any](c Command[R], key Key, v *View, at Stamp) (Effects, R, er
 	if err != nil {
 		return Effects{}, result, fmt.Errorf("answer of key: %w", err)
 	}
-	row := KeyRow{Member: member, KeyID: key.KeyID, Fingerprint: key.Fingerprint, Answer: string(answer), At: at.Now}
+	used := KeyRow{Member: member, KeyID: key.KeyID, Fingerprint: key.Fingerprint, Answer: string(answer), At: at.Now}
 	for _, e := range effects.Entries {
 		if e.Kind == Grant || e.Kind == Spend {
-			row.Entry = e.No // what a later rollback by this key refers to
+			used.Entry = e.No // what a later rollback by this key refers to
 		}
 	}
-	effects.Key = &row
+	effects.Key = &used
 	return effects, result, nil
 }

@@ -77,10 +77,10 @@ func TestRefusals(t *testing.T) {
 		{"rollback, no statement", back(loyalty.RollBackStatement{Who: anna, Statement: "SP1"}), loyalty.StatementNotFound},
 		{"rollback, no such entry", back(loyalty.RollBackStatement{Who: anna, Statement: loyalty.StatementID(anna.ID, 99)}), loyalty.StatementNotFound},
 		{"rollback, another member's", back(loyalty.RollBackStatement{Who: anna, Statement: foreign}), loyalty.StatementForeign},
-		{"rollback of a rollback", back(loyalty.RollBackStatement{Who: berta, Statement: loyalty.StatementID(berta.ID, 3)}), loyalty.StatementNoGrant},
+		{"rollback of a rollback", back(loyalty.RollBackStatement{Who: berta, Statement: loyalty.StatementID(berta.ID, 3)}), loyalty.StatementNotReversible},
 		{"rollback, nothing left", back(loyalty.RollBackStatement{Who: berta, Statement: spent, Quantity: 99}), loyalty.NothingLeft},
 		{"rollback, too much", back(loyalty.RollBackStatement{Who: anna, Statement: grant, Quantity: 101}), loyalty.RollbackTooLarge},
-		{"rollback, negative", back(loyalty.RollBackStatement{Who: anna, Statement: grant, Quantity: -1}), loyalty.RollbackTooLarge},
+		{"rollback, negative", back(loyalty.RollBackStatement{Who: anna, Statement: grant, Quantity: -1}), loyalty.PointsNotPositive},
 		{"rollback, spent", back(loyalty.RollBackStatement{Who: anna, Statement: grant, Quantity: 100}), loyalty.PointsInsufficient},
 
 		{"return, nothing named", returns(loyalty.ReturnPoints{Who: nobody, Operation: 1, Points: 5}), loyalty.NothingNamed},

@@ -6,31 +6,32 @@ import "errors"
 // each door has one table from codes to its own numbers and texts.
 type Code int
 
-// The codes, in the order in which refusals take precedence.
+// The codes in groups, in the order in which the groups take precedence.
 const (
 	// Shape: what was asked for makes no sense by itself.
 	PhoneMalformed    Code = iota + 1 // a phone that is not 11 digits beginning with 1
 	EventUnknown                      // a change event that the merchant has not registered
 	PointsMissing                     // neither points nor an amount, and the event has no fixed value
-	PointsNotPositive                 // points below 1
-	DirectionMismatch                 // an operation type of the other direction
-	NothingNamed                      // a return that names neither order, nor change, nor points
+	PointsNotPositive                 // points below 0
+	AmountTooLarge                    // more money than MaxAmount to compute points from
+	DirectionMismatch                 // an operation type of the other direction, or none of the 17
+	NothingNamed                      // a return or rollback that names neither order nor change
 
 	// Member: who is meant.
 	MemberNotFound  // nobody by that id, open id or phone
 	MembersDisagree // two references that name two members
 
 	// The thing named by the caller.
-	StatementNotFound // no ledger entry by that statement id, change id or order
-	StatementForeign  // an entry of another member
-	StatementNoGrant  // an entry that can't be reversed: a reversal, an expiry, a release
+	StatementNotFound      // no ledger entry by that statement id, change id or order
+	StatementForeign       // an entry of another member
+	StatementNotReversible // an entry that can't be reversed: a reversal, an expiry, a release
 
 	// Idempotency.
 	KeyReused // the key was used for something else, or its change was declared void
 
 	// Bounds.
 	MemberDisabled   // a disabled member neither earns nor spends
-	MemberErased     // an erased member takes no more changes
+	MemberErased     // an erased member neither earns nor spends
 	PhoneTaken       // the phone belongs to another member
 	OuterIDTaken     // the outer number belongs to another member
 	ChannelTaken     // the union id or open id of a channel belongs to another member
@@ -57,9 +58,9 @@ func Codes() []Code {
 
 var codeNames = map[Code]string{
 	PhoneMalformed: "phone malformed", EventUnknown: "event unknown", PointsMissing: "points missing",
-	PointsNotPositive: "points not positive", DirectionMismatch: "direction mismatch", NothingNamed: "nothing named",
+	PointsNotPositive: "points not positive", AmountTooLarge: "amount too large", DirectionMismatch: "direction mismatch", NothingNamed: "nothing named",
 	MemberNotFound: "member not found", MembersDisagree: "members disagree",
-	StatementNotFound: "statement not found", StatementForeign: "statement of another member", StatementNoGrant: "statement not reversible",
+	StatementNotFound: "statement not found", StatementForeign: "statement of another member", StatementNotReversible: "statement not reversible",
 	KeyReused: "key reused", MemberDisabled: "member disabled", MemberErased: "member erased", PhoneTaken: "phone taken",
 	OuterIDTaken: "outer id taken", ChannelTaken: "channel taken", CreditTooLarge: "credit too large",
 	RollbackTooLarge: "rollback too large", NothingLeft: "nothing left", NoPointsRule: "no points rule",

@@ -43,6 +43,15 @@ type Member struct {
 	RegisteredAt Instant
 }
 
+// Limits of what callers may write, in characters. The documents give none;
+// without any one caller could fill the database.
+const (
+	MaxKey  = 128   // ids and numbers
+	MaxName = 255   // names and other short texts
+	MaxText = 1_000 // reasons, remarks
+	MaxURL  = 2_048
+)
+
 // memberIDBase makes 18-digit member ids of member numbers.
 const memberIDBase = 100_000_000_000_000_000
 
@@ -189,7 +198,7 @@ func MaskNumber(number string) string {
 }
 
 // Audit records a change of a member that is no points change: who, what, why.
-// It holds no personal data.
+// The reason is an operator's free text; the rest holds no personal data.
 type Audit struct {
 	Member   int64
 	No       int64 // dense per member

@@ -40,6 +40,9 @@ func (c SetStatus) Refs() Refs { return Refs{Who: c.Who} }
 // Decide refuses: MemberNotFound, MembersDisagree, MemberErased,
 // NothingToChange.
 func (c SetStatus) Decide(v *View, at Stamp) (Effects, MemberChanged, error) {
+	if c.Status != Active && c.Status != Disabled {
+		panic("loyalty: SetStatus makes active or disabled; erasing is EraseMember")
+	}
 	a, err := open(v, c.Who, at)
 	if err != nil {
 		return Effects{}, MemberChanged{}, err

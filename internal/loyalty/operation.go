@@ -99,18 +99,19 @@ func (o Operation) reversal() Operation {
 	return OpPaymentReturn
 }
 
-// originals are the operations that a return which says o may mean: the
-// operation itself, and where o is a reversal code also the one it reverses.
+// originals are the operations that a return which says o may mean, the likelier
+// first: where o is a reversal's code the operation that it reverses, and else,
+// or where there is no such entry, the operation itself (E-132).
 func (o Operation) originals() []Operation {
 	switch o {
 	case OpPurchaseClawback:
-		return []Operation{o, OpPurchaseGrant}
+		return []Operation{OpPurchaseGrant, o}
 	case OpLevelGiftClawback:
-		return []Operation{o, OpLevelGift}
+		return []Operation{OpLevelGift, o}
 	case OpPromotionClawback:
-		return []Operation{o, OpPromotionGift}
+		return []Operation{OpPromotionGift, o}
 	case OpPaymentReturn:
-		return []Operation{o, OpPayment}
+		return []Operation{OpPayment, o}
 	}
 	return []Operation{o}
 }

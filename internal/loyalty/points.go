@@ -86,11 +86,13 @@ type Entry struct {
 	Credits   int64 // how many of the member's entries up to this one are income
 	Parts     Parts // which lots it changed, and by how much
 
-	App string // app that asked, "" for operators and for what time brings
+	App   string // app that asked, "" for operators and for what time brings
+	Space string // number space of the app, in which OrderNo is a number
 	Note
 }
 
-// Note is what the caller tells about a change. It never decides anything.
+// Note is what the caller tells about a change. It decides nothing about the
+// change itself; OrderNo and Activity let a later return find it.
 type Note struct {
 	Event    string // change_event of gateway 3.3
 	Reason   string // change_reason, or the operation's name
@@ -110,6 +112,12 @@ type Detail struct {
 	OrgType       string `json:"org_type,omitempty"`
 	OrderFen      int64  `json:"order_fen,omitempty"` // amount of the order, in fen
 }
+
+// Order is the order of the entry, with the space of its number.
+func (e *Entry) Order() Order { return Order{Space: e.Space, No: e.OrderNo} }
+
+// Order names an order: its number means something in a number space only.
+type Order struct{ Space, No string }
 
 // Left is how much of the entry can still be reversed.
 func (e *Entry) Left() int64 { return e.Amount - e.Reversed }

@@ -340,7 +340,7 @@ func TestPartialRollbacksAddUp(t *testing.T) {
 	}
 	wantError(t, w.Back(who, grant, 7), loyalty.RollbackTooLarge)
 	back := loyalty.StatementID(who.ID, w.Member(who).Entries)
-	wantError(t, w.Back(who, back, 1), loyalty.StatementNoGrant)
+	wantError(t, w.Back(who, back, 1), loyalty.StatementNotReversible)
 }
 
 func TestOpenLotsAreBounded(t *testing.T) {

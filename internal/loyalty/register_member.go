@@ -129,48 +129,85 @@ func (c RegisterMember) channel(member int64, place int, now Instant) Channel {
 
 // complete fills what the member did not have yet.
 func (c RegisterMember) complete(v *View, id int64, at Stamp) (Effects, MemberRegistered, error) {
-	member := v.state(id).member
+	a, err := open(v, Who{Merchant: c.Merchant, ID: id}, at)
+	if err != nil {
+		return Effects{}, MemberRegistered{}, err
+	}
 	profile := v.profile(id)
-	result := MemberRegistered{Member: id, OpenID: member.OpenID, ExternalID: profile.ExternalID}
+	result := MemberRegistered{Member: id, OpenID: a.OpenID, ExternalID: profile.ExternalID}
 	for _, i := range v.refs.Identities {
 		if owner := v.lookup(i); owner != 0 && owner != id {
 			return Effects{}, MemberRegistered{}, taken(i.Kind)
 		}
 	}
-	e := Effects{Member: &member}
+	e := a.effects()
 	changed := profile.fill(c.Profile)
 	if c.Profile.OuterUserID != "" && profile.OuterUserID == "" {
 		profile.OuterUserID = c.Profile.OuterUserID
 		e.Claimed = append(e.Claimed, Identity{c.Merchant, ByOuterID, profile.OuterUserID})
 		changed = true
 	}
-	if c.Channel != nil && !slices.ContainsFunc(profile.Channels, func(ch Channel) bool { return ch.Code == c.Channel.Code }) {
-		profile.Channels = append(profile.Channels, c.channel(id, len(profile.Channels), at.Now))
-		e.Claimed = append(e.Claimed, c.Channel.identities(c.Merchant)...)
+	if c.Channel != nil && c.mergeChannel(&profile, id, a.now) {
+		kept := profile.identities(c.Merchant)
+		for _, i := range c.Channel.identities(c.Merchant) {
+			if slices.Contains(kept, i) { // else the member has another one there
+				e.Claimed = append(e.Claimed, i)
+			}
+		}
 		changed = true
 	}
-	if !changed {
+	switch {
+	case changed:
+		e.Profile = &profile
+	case len(e.Entries) == 0:
 		return Effects{}, result, nil
 	}
-	e.Profile = &profile
 	return e, result, nil
 }
 
-// fill takes from q what p does not have, and tells whether there was any.
-func (p *Profile) fill(q Profile) (changed bool) {
-	for _, f := range []struct {
-		have *string
-		get  string
-	}{
-		{&p.Nickname, q.Nickname}, {&p.Store, q.Store}, {&p.RealName, q.RealName},
-		{&p.IDCard, q.IDCard}, {&p.Email, q.Email}, {&p.Country, q.Country}, {&p.Province, q.Province},
-		{&p.City, q.City}, {&p.Photo, q.Photo}, {&p.QID, q.QID}, {&p.Company, q.Company},
-		{&p.Remark, q.Remark}, {&p.EmployeeID, q.EmployeeID}, {&p.EmployeeName, q.EmployeeName},
-	} {
+// mergeChannel adds the call's channel, or fills what the member's channel of
+// the same code does not have yet, and tells whether there was anything.
+func (c RegisterMember) mergeChannel(p *Profile, member int64, now Instant) bool {
+	i := slices.IndexFunc(p.Channels, func(ch Channel) bool { return ch.Code == c.Channel.Code })
+	if i < 0 {
+		p.Channels = append(p.Channels, c.channel(member, len(p.Channels), now))
+		return true
+	}
+	have, get := &p.Channels[i], c.Channel
+	changed := fillTexts([]textPair{
+		{&have.UnionID, get.UnionID}, {&have.ThirdPartyCode, get.ThirdPartyCode},
+		{&have.CardCode, get.CardCode}, {&have.CardID, get.CardID}, {&have.Store, get.Store},
+	})
+	if changed {
+		have.UpdatedAt = now
+	}
+	return changed
+}
+
+// textPair is a text to fill and what to fill it with.
+type textPair struct {
+	have *string
+	get  string
+}
+
+// fillTexts fills what is empty, and tells whether there was anything.
+func fillTexts(pairs []textPair) (changed bool) {
+	for _, f := range pairs {
 		if *f.have == "" && f.get != "" {
 			*f.have, changed = f.get, true
 		}
 	}
+	return changed
+}
+
+// fill takes from q what p does not have, and tells whether there was any.
+func (p *Profile) fill(q Profile) (changed bool) {
+	changed = fillTexts([]textPair{
+		{&p.Nickname, q.Nickname}, {&p.Store, q.Store}, {&p.RealName, q.RealName},
+		{&p.IDCard, q.IDCard}, {&p.Email, q.Email}, {&p.Country, q.Country}, {&p.Province, q.Province},
+		{&p.City, q.City}, {&p.Photo, q.Photo}, {&p.QID, q.QID}, {&p.Company, q.Company},
+		{&p.Remark, q.Remark}, {&p.EmployeeID, q.EmployeeID}, {&p.EmployeeName, q.EmployeeName},
+	})
 	if p.Birthday == "" && q.Birthday != "" {
 		p.Birthday, p.BirthMonth, p.BirthDay, changed = q.Birthday, q.BirthMonth, q.BirthDay, true
 	}

@@ -22,7 +22,7 @@ type ReturnPoints struct {
 // PointsReturned is what a return did.
 type PointsReturned struct {
 	Member  int64 `json:"member"`
-	Points  int64 `json:"points"` // moved; of a mix of directions the net, positive
+	Points  int64 `json:"points"` // moved, positive
 	Balance int64 `json:"balance"`
 }
 
@@ -30,7 +30,7 @@ type PointsReturned struct {
 func (c ReturnPoints) Key() Key {
 	return Key{
 		KeyID: KeyID{Space: c.Space, Operation: KeyReturn, Key: c.ID},
-		Fingerprint: fmt.Sprintf("%s|%s|%d|%d|%s",
+		Fingerprint: fmt.Sprintf("%q|%q|%d|%d|%q",
 			c.OrderNo, c.Note.Activity, c.Points, c.Operation, c.Note.Detail.BusinessType),
 	}
 }
@@ -50,10 +50,10 @@ func (c ReturnPoints) targets() []KeyID {
 
 // Refs is the member with the entries of the order, or those of the keys.
 func (c ReturnPoints) Refs() Refs {
-	return Refs{Who: c.Who, Order: c.OrderNo, Keys: c.targets()}
+	return Refs{Who: c.Who, Order: Order{c.Space, c.OrderNo}, Keys: c.targets()}
 }
 
-// Decide refuses: NothingNamed, MemberNotFound, MembersDisagree,
+// Decide refuses: NothingNamed, PointsNotPositive, DirectionMismatch, MemberNotFound, MembersDisagree,
 // StatementNotFound, RollbackTooLarge, PointsInsufficient, and for a free
 // return what ChangePoints refuses.
 func (c ReturnPoints) Decide(v *View, at Stamp) (Effects, PointsReturned, error) {
@@ -62,6 +62,8 @@ func (c ReturnPoints) Decide(v *View, at Stamp) (Effects, PointsReturned, error)
 		return Effects{}, PointsReturned{}, NothingNamed
 	case c.Points < 0:
 		return Effects{}, PointsReturned{}, PointsNotPositive
+	case !c.Operation.Valid():
+		return Effects{}, PointsReturned{}, DirectionMismatch
 	}
 	a, err := open(v, c.Who, at)
 	if err != nil {
@@ -79,21 +81,13 @@ func (c ReturnPoints) Decide(v *View, at Stamp) (Effects, PointsReturned, error)
 
 // find gives the entries to reverse, newest first; nil means a free return.
 func (c ReturnPoints) find(v *View, member int64) ([]Entry, error) {
-	var found []Entry
 	if c.OrderNo != "" {
-		originals := c.Operation.originals()
-		for _, no := range slices.Backward(v.ofOrder(member)) {
-			e := v.entry(member, no)
-			if (e.Kind == Grant || e.Kind == Spend) &&
-				slices.Contains(originals, e.Operation) &&
-				(c.Note.Activity == "" || c.Note.Activity == e.Activity) {
-				found = append(found, *e)
+		for _, original := range c.Operation.originals() {
+			if found := c.ofOrder(v, member, original); found != nil {
+				return found, nil
 			}
 		}
-		if found == nil {
-			return nil, StatementNotFound
-		}
-		return found, nil
+		return nil, StatementNotFound
 	}
 	for _, k := range c.targets() {
 		if row := v.key(member, k); row != nil && row.Entry != 0 {
@@ -104,6 +98,20 @@ func (c ReturnPoints) find(v *View, member int64) ([]Entry, error) {
 		return nil, StatementNotFound
 	}
 	return nil, nil
+}
+
+// ofOrder is the order's changes of one operation, newest first. Operations are
+// not mixed: undoing an earlier deduction is not what a return of grants means.
+func (c ReturnPoints) ofOrder(v *View, member int64, operation Operation) []Entry {
+	var found []Entry
+	for _, no := range slices.Backward(v.ofOrder(member)) {
+		e := v.entry(member, no)
+		if (e.Kind == Grant || e.Kind == Spend) && e.Operation == operation &&
+			(c.Note.Activity == "" || c.Note.Activity == e.Activity) {
+			found = append(found, *e)
+		}
+	}
+	return found
 }
 
 // reverse reverses the targets, newest first, up to the points asked for.
@@ -119,24 +127,21 @@ func (c ReturnPoints) reverse(a *account, targets []Entry) (Effects, PointsRetur
 	if want > left {
 		return Effects{}, PointsReturned{}, RollbackTooLarge
 	}
-	var net int64
+	var moved int64
 	for _, orig := range targets {
 		n := min(orig.Left(), want)
 		if n == 0 {
 			continue
 		}
 		want -= n
+		moved += n
 		note := c.Note
 		note.OrderNo, note.Activity = orig.OrderNo, orig.Activity
-		if _, err := a.reverse(orig, n, Entry{App: c.App, Note: note}); err != nil {
+		if _, err := a.reverse(orig, n, Entry{App: c.App, Space: c.Space, Note: note}); err != nil {
 			return Effects{}, PointsReturned{}, err
 		}
-		if orig.Kind == Grant {
-			n = -n
-		}
-		net += n
 	}
-	return a.effects(), PointsReturned{Member: a.ID, Points: max(net, -net), Balance: a.Balance}, nil
+	return a.effects(), PointsReturned{Member: a.ID, Points: moved, Balance: a.Balance}, nil
 }
 
 // free books a return that refers to no earlier change. What reverses a grant
@@ -152,7 +157,7 @@ func (c ReturnPoints) free(a *account) (Effects, PointsReturned, error) {
 	default:
 		operation = operation.reversal()
 	}
-	e := Entry{Operation: operation, App: c.App, Note: c.Note}
+	e := Entry{Operation: operation, App: c.App, Space: c.Space, Note: c.Note}
 	if _, err := a.change(operation.Direction(), c.Points, e); err != nil {
 		return Effects{}, PointsReturned{}, err
 	}

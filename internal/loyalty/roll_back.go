@@ -40,9 +40,15 @@ func (c RollBackChange) change() KeyID {
 // Refs is the member, the change's key and the entry it made.
 func (c RollBackChange) Refs() Refs { return Refs{Who: c.Who, Keys: []KeyID{c.change()}} }
 
-// Decide refuses: MemberNotFound, MembersDisagree, RollbackTooLarge,
-// PointsInsufficient.
+// Decide refuses: NothingNamed, PointsNotPositive, MemberNotFound,
+// MembersDisagree, RollbackTooLarge, PointsInsufficient.
 func (c RollBackChange) Decide(v *View, at Stamp) (Effects, RolledBack, error) {
+	switch {
+	case c.ChangeID == "":
+		return Effects{}, RolledBack{}, NothingNamed
+	case c.Quantity < 0:
+		return Effects{}, RolledBack{}, PointsNotPositive
+	}
 	a, err := open(v, c.Who, at)
 	if err != nil {
 		return Effects{}, RolledBack{}, err
@@ -87,10 +93,13 @@ func (c RollBackStatement) Refs() Refs {
 	return r
 }
 
-// Decide refuses: MemberNotFound, MembersDisagree, StatementNotFound,
-// StatementForeign, StatementNoGrant, NothingLeft, RollbackTooLarge,
+// Decide refuses: PointsNotPositive, MemberNotFound, MembersDisagree, StatementNotFound,
+// StatementForeign, StatementNotReversible, NothingLeft, RollbackTooLarge,
 // PointsInsufficient.
 func (c RollBackStatement) Decide(v *View, at Stamp) (Effects, RolledBack, error) {
+	if c.Quantity < 0 {
+		return Effects{}, RolledBack{}, PointsNotPositive
+	}
 	a, err := open(v, c.Who, at)
 	if err != nil {
 		return Effects{}, RolledBack{}, err
@@ -107,7 +116,7 @@ func (c RollBackStatement) Decide(v *View, at Stamp) (Effects, RolledBack, error
 	case orig == nil:
 		return Effects{}, RolledBack{}, StatementNotFound
 	case orig.Kind != Grant && orig.Kind != Spend:
-		return Effects{}, RolledBack{}, StatementNoGrant
+		return Effects{}, RolledBack{}, StatementNotReversible
 	case orig.Left() == 0:
 		return Effects{}, RolledBack{}, NothingLeft
 	}
@@ -119,10 +128,10 @@ func (a *account) rollBack(orig Entry, quantity int64, e Entry) (Effects, Rolled
 	if quantity == 0 {
 		quantity = orig.Left()
 	}
-	if quantity < 0 || quantity > orig.Left() {
+	if quantity > orig.Left() {
 		return Effects{}, RolledBack{}, RollbackTooLarge
 	}
-	e.OrderNo, e.Activity = orig.OrderNo, orig.Activity
+	e.Space, e.OrderNo, e.Activity = orig.Space, orig.OrderNo, orig.Activity
 	entry, err := a.reverse(orig, quantity, e)
 	if err != nil {
 		return Effects{}, RolledBack{}, err

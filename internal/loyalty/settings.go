@@ -3,6 +3,7 @@ package loyalty
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -158,6 +159,9 @@ func ParseSettings(document string) (Settings, error) {
 	if err := dec.Decode(&s); err != nil {
 		return Settings{}, fmt.Errorf("settings document: %w", err)
 	}
+	if dec.More() {
+		return Settings{}, errors.New("settings document: something stands behind it")
+	}
 	return s, nil
 }
 
@@ -203,17 +207,34 @@ func NewSnapshot(merchant string, version, clockOffset int64, s Settings) (*Snap
 	return snap, nil
 }
 
+// Bounds of settings. They are far beyond any programme and keep every sum of
+// points and every date within what int64 and time.Time can hold.
+const (
+	maxRate        = 1_000_000
+	maxPoints      = 1_000_000_000
+	maxPeriods     = 36_500 // a hundred years of days
+	maxMonths      = 1_200
+	maxCodeSeconds = 24 * 3600
+)
+
 func (s Settings) validate() error {
-	if s.Points.Rate.Num < 0 || s.Points.Rate.Den < 1 {
-		return fmt.Errorf("points.rate: %d/%d is no rate", s.Points.Rate.Num, s.Points.Rate.Den)
+	if r := s.Points.Rate; r.Num < 0 || r.Den < 1 || max(r.Num, r.Den) > maxRate {
+		return fmt.Errorf("points.rate: %d/%d is no rate, or beyond %d", r.Num, r.Den, maxRate)
 	}
 	switch s.Points.Validity.Kind {
 	case RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited:
 	default:
 		return fmt.Errorf("points.validity.kind: %q", s.Points.Validity.Kind)
 	}
-	if s.Points.Validity.N < 0 || s.Points.WaitingDays < 0 || s.GraceDays < 0 {
-		return fmt.Errorf("points.validity.n, points.waiting_days and grace_days must not be negative")
+	for name, n := range map[string]int{
+		"points.validity.n": s.Points.Validity.N, "points.waiting_days": s.Points.WaitingDays, "grace_days": s.GraceDays,
+	} {
+		if n < 0 || n > maxPeriods {
+			return fmt.Errorf("%s: %d is not between 0 and %d", name, n, maxPeriods)
+		}
+	}
+	if v := s.Points.Validity; (v.Kind == YearEnd || v.Kind == MonthEnd || v.Kind == RollingMonths) && v.N > maxMonths {
+		return fmt.Errorf("points.validity.n: %d is more than %d", v.N, maxMonths)
 	}
 	switch s.Clawback {
 	case ClawbackRefuse, ClawbackNegative, ClawbackFloor:
@@ -225,14 +246,28 @@ func (s Settings) validate() error {
 	default:
 		return fmt.Errorf("give_back: %q", s.GiveBack)
 	}
-	if s.MaxCredit < 1 || s.RegisterGift < 0 || s.MemberCodeSeconds < 1 {
-		return fmt.Errorf("max_credit and member_code_seconds must be at least 1, register_gift at least 0")
+	if s.MaxCredit < 1 || s.MaxCredit > maxPoints || s.RegisterGift < 0 || s.RegisterGift > maxPoints {
+		return fmt.Errorf("max_credit is between 1 and %[1]d, register_gift between 0 and %[1]d", int64(maxPoints))
 	}
+	if s.MemberCodeSeconds < 1 || s.MemberCodeSeconds > maxCodeSeconds {
+		return fmt.Errorf("member_code_seconds is between 1 and %d", maxCodeSeconds)
+	}
+	return errors.Join(s.validateEvents(), s.validateLevels())
+}
+
+func (s Settings) validateEvents() error {
+	seen := map[string]bool{}
 	for _, e := range s.Events {
-		if e.Name == "" || e.Points < 0 || e.Operation.Direction() != e.Direction {
-			return fmt.Errorf("event %q: needs a name, points not negative, an operation of its direction", e.Name)
+		if e.Name == "" || seen[e.Name] || e.Points < 0 || e.Points > maxPoints ||
+			!e.Operation.Valid() || e.Operation.Direction() != e.Direction {
+			return fmt.Errorf("event %q: needs a name of its own, points between 0 and %d, an operation of its direction", e.Name, int64(maxPoints))
 		}
+		seen[e.Name] = true
 	}
+	return nil
+}
+
+func (s Settings) validateLevels() error {
 	for i, l := range s.Levels {
 		if i == 0 && l.Threshold != 0 {
 			return fmt.Errorf("level %d: the lowest level starts at 0", l.Number)
@@ -257,6 +292,22 @@ func (s *Snapshot) LevelAt(growth int64) (level, next *Level) {
 		level = &s.Levels[i]
 	}
 	return level, nil
+}
+
+// LevelOf is the level that a member holds and the one after it; next is nil at
+// the top. A level that the settings no longer have gives way to what the
+// growth value reaches.
+func (s *Snapshot) LevelOf(m Member) (level, next *Level) {
+	for i := range s.Levels {
+		if s.Levels[i].Number != m.Level {
+			continue
+		}
+		if i+1 < len(s.Levels) {
+			next = &s.Levels[i+1]
+		}
+		return &s.Levels[i], next
+	}
+	return s.LevelAt(m.Growth)
 }
 
 // pointsFor is how many points an amount in fen earns: one rounding, down.

@@ -45,7 +45,7 @@ func (a *account) takeBack(orig Entry, n int64, e Entry) (*Entry, error) {
 		a.Earned += left
 		a.append(Entry{
 			Kind: WriteOff, Operation: OpManualGrant, Amount: left, Points: left, Deficit: -left,
-			Reverses: no, App: e.App, Note: Note{OrderNo: e.OrderNo, Activity: e.Activity},
+			Reverses: no, App: e.App, Space: e.Space, Note: Note{OrderNo: e.OrderNo, Activity: e.Activity},
 		})
 	}
 	return a.entryNo(no), nil
@@ -115,7 +115,7 @@ func (a *account) putBack(orig Entry, n int64, e Entry) *Entry {
 		if key.ExpiresAt <= a.now && quantity > 0 {
 			switch a.snap.GiveBack {
 			case GiveBackVoid:
-				e.Lapsed += quantity
+				a.voidPart(key, quantity, &e)
 				continue
 			case GiveBackGrace:
 				key = LotKey{ExpiresAt: startOfDay(a.now, a.snap.loc, a.snap.GraceDays+1), Source: key.Source}
@@ -135,6 +135,16 @@ func (a *account) putBack(orig Entry, n int64, e Entry) *Entry {
 		a.settle()
 	}
 	return a.entryNo(no)
+}
+
+// voidPart gives points back to a lot that has ended and lets them expire with
+// it, in one entry: the lot's part and its end cancel out.
+func (a *account) voidPart(k LotKey, n int64, e *Entry) {
+	e.Lapsed += n
+	e.Parts = append(e.Parts, Part{k, n}, Part{k, -n})
+	lapsed := a.lapsedOf(k)
+	lapsed.Quantity += n
+	a.lapsed[k] = lapsed
 }
 
 func (e *Entry) addPart(p Part) {

@@ -22,6 +22,7 @@ type Verifier struct {
 	ownLot   map[int64]LotKey // of grants
 	reversed map[int64]int64  // recomputed
 	stored   map[int64]int64  // as the entries say
+	amounts  map[int64]int64
 	at       Instant
 	found    []Difference
 }
@@ -30,7 +31,7 @@ type Verifier struct {
 func NewVerifier(member int64) *Verifier {
 	return &Verifier{
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
-		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{},
+		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
 	}
 }
 
@@ -71,7 +72,7 @@ func (v *Verifier) Entry(e Entry) {
 	}
 	v.equal(name("parts"), sum, e.Points+e.Pending+e.Deficit)
 	v.total(e)
-	v.stored[e.No] = e.Reversed
+	v.stored[e.No], v.amounts[e.No] = e.Reversed, e.Amount
 }
 
 // move books one part of an entry into its lot.
@@ -85,7 +86,10 @@ func (v *Verifier) move(e Entry, p Part) {
 		v.ownLot[e.No] = p.LotKey
 	case Release:
 		lot.Pending = false
-	case Expiry:
+	case PutBack, Expiry:
+		if p.Quantity > 0 {
+			break
+		}
 		lapsed := v.lapsed[p.LotKey]
 		lapsed.LotKey = p.LotKey
 		lapsed.Quantity -= p.Quantity
@@ -139,6 +143,9 @@ func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snap
 	v.compareLapsed(lapsed)
 	for no, stored := range v.stored {
 		v.equal(fmt.Sprintf("entry %d reversed", no), stored, v.reversed[no])
+		if back := v.reversed[no]; back > v.amounts[no] {
+			v.differ(fmt.Sprintf("entry %d reversed", no), back, fmt.Sprintf("at most %d", v.amounts[no]))
+		}
 	}
 	if snap != nil {
 		want := int64(0)
@@ -154,7 +161,7 @@ func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snap
 }
 
 func (v *Verifier) compareLots(m Member, lots []Lot) {
-	account := account{}
+	ledger := account{}
 	var usable, pending int64
 	for _, l := range lots {
 		want := v.lots[l.LotKey]
@@ -168,14 +175,14 @@ func (v *Verifier) compareLots(m Member, lots []Lot) {
 			usable += l.Remaining
 		}
 		delete(v.lots, l.LotKey)
-		account.lots = append(account.lots, l)
+		ledger.lots = append(ledger.lots, l)
 	}
 	for k, want := range v.lots {
 		v.equal(fmt.Sprintf("lot %v remaining", k), 0, want.Remaining)
 	}
 	v.equal("balance against lots", m.Balance, usable-m.Deficit)
 	v.equal("pending against lots", m.Pending, pending)
-	v.equal("next due", int64(m.NextDueAt), int64(account.nextDue()))
+	v.equal("next due", int64(m.NextDueAt), int64(ledger.nextDue()))
 }
 
 func (v *Verifier) compareLapsed(lapsed []Lapsed) {

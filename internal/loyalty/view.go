@@ -33,7 +33,7 @@ type memberState struct {
 	entries  map[int64]*Entry
 	fresh    []int64 // numbers of entries to append, ascending
 	reversed map[int64]bool
-	orders   map[string][]int64
+	orders   map[Order][]int64
 	keys     map[KeyID]*KeyRow // nil: looked for, not there
 	newKeys  []KeyID
 	audit    []Audit
@@ -66,12 +66,12 @@ func (ws *WorkingSet) PutLot(member int64, l Lot) { ws.state(member).lots[l.LotK
 func (ws *WorkingSet) PutLapsed(member int64, l Lapsed) { ws.state(member).lapsed[l.LotKey] = l }
 
 // PutEntry stores a ledger entry as loaded; order says that it was loaded as
-// one of its order number.
+// one of its order.
 func (ws *WorkingSet) PutEntry(e Entry, order bool) {
 	s := ws.state(e.Member)
 	s.entries[e.No] = &e
-	if order && !slices.Contains(s.orders[e.OrderNo], e.No) {
-		s.orders[e.OrderNo] = append(s.orders[e.OrderNo], e.No)
+	if order && !slices.Contains(s.orders[e.Order()], e.No) {
+		s.orders[e.Order()] = append(s.orders[e.Order()], e.No)
 	}
 }
 
@@ -88,7 +88,7 @@ func (ws *WorkingSet) state(member int64) *memberState {
 			lots: map[LotKey]Lot{}, lotDirty: map[LotKey]bool{},
 			lapsed: map[LotKey]Lapsed{}, lapDirty: map[LotKey]bool{},
 			entries: map[int64]*Entry{}, reversed: map[int64]bool{},
-			orders: map[string][]int64{}, keys: map[KeyID]*KeyRow{},
+			orders: map[Order][]int64{}, keys: map[KeyID]*KeyRow{},
 		}
 		ws.members[member] = s
 	}
@@ -130,6 +130,15 @@ func (ws *WorkingSet) Moved(r *Refs) bool {
 	return false
 }
 
+// Rows is how many rows of members have been loaded.
+func (ws *WorkingSet) Rows() int {
+	n := len(ws.members)
+	for _, s := range ws.members {
+		n += len(s.lots) + len(s.lapsed) + len(s.entries) + len(s.keys)
+	}
+	return n
+}
+
 // Apply takes a decided command's effects in, for the commands after it.
 func (ws *WorkingSet) Apply(e Effects) {
 	if e.Member == nil {
@@ -155,7 +164,7 @@ func (ws *WorkingSet) Apply(e Effects) {
 		s.entries[entry.No] = &entry
 		s.fresh = append(s.fresh, entry.No)
 		if entry.OrderNo != "" {
-			s.orders[entry.OrderNo] = append(s.orders[entry.OrderNo], entry.No)
+			s.orders[entry.Order()] = append(s.orders[entry.Order()], entry.No)
 		}
 	}
 	for i := range e.Reversed {
@@ -395,10 +404,10 @@ func (v *View) entry(member, no int64) *Entry {
 	return s.entries[no]
 }
 
-// ofOrder is the numbers of the member's entries with the order number that
-// the refs name, ascending.
+// ofOrder is the numbers of the member's entries of the order that the refs
+// name, ascending.
 func (v *View) ofOrder(member int64) []int64 {
-	if v.refs.Order == "" {
+	if v.refs.Order.No == "" {
 		panic("loyalty: entries of an order that no ref names")
 	}
 	nos := slices.Clone(v.state(member).orders[v.refs.Order])

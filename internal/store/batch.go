@@ -183,7 +183,7 @@ type (
 	memberEntry struct{ member, no int64 }
 	memberOrder struct {
 		member int64
-		order  string
+		loyalty.Order
 	}
 )
 
@@ -203,7 +203,7 @@ func rowsOf(ws *loyalty.WorkingSet, refs []loyalty.Refs) *rows {
 			for _, no := range ref.Entries {
 				r.entries = entries.add(r.entries, memberEntry{id, no})
 			}
-			if ref.Order != "" {
+			if ref.Order.No != "" {
 				r.orders = orders.add(r.orders, memberOrder{id, ref.Order})
 			}
 			if ref.Profile {

@@ -126,8 +126,9 @@ var (
 		AND e.entry_no = w.entry_no`
 
 	entriesOfOrders = `SELECT ` + prefixed("e", entryColumns) + `
-	FROM unnest($1::bigint[], $2::text[]) AS w (member_id, order_no)
+	FROM unnest($1::bigint[], $2::text[], $3::text[]) AS w (member_id, space, order_no)
 	JOIN entry e ON e.member_id = w.member_id
+		AND e.space = w.space
 		AND e.order_no = w.order_no
 		AND e.order_no <> ''`
 
@@ -162,7 +163,7 @@ func (l *postgresLoader) second(ctx context.Context, n *names, r *rows, f *found
 	}
 	if len(r.orders) > 0 {
 		queue(b, &f.ofOrders, scanEntry, entriesOfOrders, arrays(r.orders, func(o *memberOrder) record {
-			return record{[]int64{o.member}, []string{o.order}}
+			return record{[]int64{o.member}, []string{o.Space, o.No}}
 		})...)
 	}
 	if len(r.profiles) > 0 {

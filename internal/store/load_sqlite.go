@@ -82,6 +82,7 @@ const (
 	selectEntriesOfOrder = `SELECT ` + entryColumns + `
 	FROM entry INDEXED BY entry_of_order
 	WHERE member_id = ?
+		AND space = ?
 		AND order_no = ?
 		AND order_no <> ''`
 
@@ -116,7 +117,7 @@ func (l *sqliteLoader) second(ctx context.Context, _ *names, r *rows, f *found) 
 		}
 	}
 	for _, o := range r.orders {
-		if err := collect(ctx, l.tx, &f.ofOrders, scanEntry, selectEntriesOfOrder, o.member, o.order); err != nil {
+		if err := collect(ctx, l.tx, &f.ofOrders, scanEntry, selectEntriesOfOrder, o.member, o.Space, o.No); err != nil {
 			return err
 		}
 	}

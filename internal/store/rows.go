@@ -150,13 +150,14 @@ const entryColumns = `
 	credits,
 	parts,
 	app_id,
+	space,
 	event,
 	reason,
 	order_no,
 	activity,
 	detail`
 
-const entryInts, entryTexts = 14, 7
+const entryInts, entryTexts = 14, 8
 
 func entryRecord(e *loyalty.Entry) record {
 	return record{
@@ -164,7 +165,7 @@ func entryRecord(e *loyalty.Entry) record {
 			e.Member, e.No, int64(e.At), int64(e.Kind), e.Amount, e.Points, e.Pending, e.Deficit, e.Lapsed,
 			e.Balance, int64(e.Operation), e.Reverses, e.Reversed, e.Credits,
 		},
-		[]string{e.Parts.String(), e.App, e.Event, e.Reason, e.OrderNo, e.Activity, detailText(e.Detail)},
+		[]string{e.Parts.String(), e.App, e.Space, e.Event, e.Reason, e.OrderNo, e.Activity, detailText(e.Detail)},
 	}
 }
 
@@ -184,7 +185,7 @@ func scanEntry(row scanner) (e loyalty.Entry, err error) {
 	if err := row.Scan(
 		&e.Member, &e.No, &e.At, &e.Kind, &e.Amount, &e.Points, &e.Pending, &e.Deficit, &e.Lapsed,
 		&e.Balance, &e.Operation, &e.Reverses, &e.Reversed, &e.Credits,
-		&parts, &e.App, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail,
+		&parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail,
 	); err != nil {
 		return e, err
 	}

@@ -101,7 +101,8 @@ func identityKeyRecord(i *storedIdentity) record {
 // saving is what a batch saves, in rows as they stand in the tables.
 type saving struct {
 	loyalty.Changes
-	unbound, bound       []storedIdentity
+	unbound, bound       []storedIdentity // names given up, names nobody had
+	rebound              []storedIdentity // names that go from one member to another
 	openLots, closedLots []loyalty.LotRow
 	profiles             []sealedProfile
 }
@@ -128,11 +129,17 @@ func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {
 	stored := func(i loyalty.Identity, member int64) storedIdentity {
 		return storedIdentity{i.Merchant, string(i.Kind), s.stored(i), member}
 	}
+	given := make(map[loyalty.Identity]bool, len(c.Unbound))
 	for _, i := range c.Unbound {
 		rows.unbound = append(rows.unbound, stored(i, 0))
+		given[i] = true
 	}
 	for _, i := range c.Bound {
-		rows.bound = append(rows.bound, stored(i.Identity, i.Member))
+		if row := stored(i.Identity, i.Member); given[i.Identity] {
+			rows.rebound = append(rows.rebound, row)
+		} else {
+			rows.bound = append(rows.bound, row)
+		}
 	}
 	for _, l := range c.Lots {
 		if l.Remaining == 0 {

@@ -77,8 +77,11 @@ func assignments(table, columns string) string {
 func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
 	b := &pgx.Batch{}
 	t := &postgresTexts
-	remove(b, t.deleteIdentities, s.unbound, identityKeyRecord)
+	// Inserting a name may wait for another process, deleting one may be waited
+	// for: all waiting comes before the first deletion, so no circle can close.
 	send(b, t.insertIdentities, s.bound, identityRecord)
+	remove(b, t.deleteIdentities, s.unbound, identityKeyRecord)
+	send(b, t.insertIdentities, s.rebound, identityRecord)
 	send(b, t.insertMembers, s.NewMembers, memberRecord)
 	send(b, t.updateMembers, s.Members, memberChangeRecord)
 	send(b, t.insertEntries, s.Entries, entryRecord)

@@ -43,6 +43,7 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	t := &sqliteTexts
 	run(x, t.deleteIdentities, s.unbound, identityKeyRecord)
 	run(x, t.insertIdentities, s.bound, identityRecord)
+	run(x, t.insertIdentities, s.rebound, identityRecord)
 	run(x, t.insertMembers, s.NewMembers, memberRecord)
 	for i := range s.Members {
 		ints := memberChangeRecord(&s.Members[i]).ints

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -80,9 +81,11 @@ func RequestID(ctx context.Context) string {
 }
 
 // requestID takes the caller's id when it is short and plain, so that one id
-// can be followed through a proxy and the log cannot be written into.
+// can be followed through a proxy and the log cannot be written into. An id
+// without a letter may be somebody's phone.
 func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Request-Id"); len(id) >= 8 && printable(id) {
+	id := r.Header.Get("X-Request-Id")
+	if len(id) >= 8 && printable(id) && strings.Trim(id, "0123456789-_.:/{}") != "" {
 		return id
 	}
 	var b [16]byte

@@ -65,22 +65,22 @@ type Options struct {
 // handler is everything the public address serves.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	doors := map[string]Door{}
-	for _, door := range s.opts.Doors {
-		mux.Handle(door.Prefix, door.Handler)
-		doors[door.Prefix] = door
-	}
 	mux.HandleFunc("GET /healthz", s.healthz)
 	mux.HandleFunc("GET /readyz", s.readyz)
 	mux.Handle("GET /metrics", s.opts.Metrics.handler())
 	mux.HandleFunc("/", notFound)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, pattern := mux.Handler(r)
-		c := &call{door: doors[pattern], route: pattern, started: time.Now(), id: requestID(r)}
-		c.route = strings.TrimPrefix(c.route, "GET ")
-		if c.route == "/" || c.route == "" { // "": the mux answers a wrong method by itself
-			c.route = "none"
+		next := http.Handler(mux)
+		c := &call{door: s.doorOf(r.URL.Path), started: time.Now(), id: requestID(r)}
+		if c.door.Handler != nil {
+			next, c.route = c.door.Handler, c.door.Prefix
+		} else {
+			_, pattern := mux.Handler(r)
+			c.route = strings.TrimPrefix(pattern, "GET ")
+			if c.route == "/" || c.route == "" { // "": the mux answers a wrong method by itself
+				c.route = "none"
+			}
 		}
 		answer := &recorder{ResponseWriter: w}
 		answer.Header().Set("X-Request-Id", c.id)
@@ -93,9 +93,20 @@ func (s *Server) handler() http.Handler {
 		case !s.allowed(r, c):
 			c.turnAway(answer, http.StatusTooManyRequests)
 		default:
-			mux.ServeHTTP(answer, r)
+			next.ServeHTTP(answer, r)
 		}
 	})
+}
+
+// doorOf is the door that a path belongs to. It is chosen before the mux, which
+// would redirect paths with a doubled slash, and repeat tokens in the answer.
+func (s *Server) doorOf(path string) Door {
+	for _, door := range s.opts.Doors {
+		if strings.HasPrefix(path+"/", door.Prefix) {
+			return door
+		}
+	}
+	return Door{}
 }
 
 // allowed tells whether the app that the request names may call now.

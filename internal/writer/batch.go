@@ -21,8 +21,13 @@ func (w *Writer) run(jobs []*job) {
 		rest, err := w.try(jobs)
 		switch {
 		case err == nil:
-			w.health.set(nil)
 			jobs, attempt = rest, 1
+
+		case errors.Is(err, errTooManyRows):
+			w.opts.Observer.Batch(len(jobs), "halved")
+			w.run(jobs[:len(jobs)/2])
+			w.run(jobs[len(jobs)/2:])
+			return
 
 		case errors.Is(err, loyalty.ErrUnknownOutcome):
 			w.opts.Observer.Batch(len(jobs), "unknown")
@@ -72,10 +77,14 @@ func (w *Writer) fail(jobs []*job, err error) {
 
 // decided is the outcome of one command, held back until the commit.
 type decided struct {
-	job    *job
-	result any
-	err    error
+	job     *job
+	result  any
+	err     error
+	created bool // a member, with the job's fresh ids
 }
+
+// errTooManyRows: the commands refer to more rows than a batch may hold.
+var errTooManyRows = errors.New("writer: too many rows for a batch")
 
 // try runs one transaction and answers its jobs. It returns the jobs that have
 // to wait for the next one; after an error no job has been answered.
@@ -100,6 +109,9 @@ func (w *Writer) try(jobs []*job) (rest []*job, err error) {
 		return nil, err
 	}
 	watch.stage("load")
+	if len(jobs) > 1 && ws.Rows() > maxBatchRows {
+		return nil, errTooManyRows
+	}
 
 	outcomes, changed := w.decide(ws, jobs)
 	watch.stage("decide")
@@ -112,10 +124,14 @@ func (w *Writer) try(jobs []*job) (rest []*job, err error) {
 			return nil, err
 		}
 		watch.stage("commit")
+		w.health.set(nil) // only a write that went through proves that writes do
 	}
 	w.opts.Observer.Batch(len(outcomes), "ok")
 	tx.Rollback() // the connection is free before anybody is answered
 	for _, d := range outcomes {
+		if d.job.command.Refs.NewMember && !d.created && !d.job.fixed {
+			w.ids.giveBack(d.job.stamp.MemberID)
+		}
 		d.job.finish(d.result, d.err)
 	}
 	return jobs[len(outcomes):], nil
@@ -142,7 +158,7 @@ func (w *Writer) decide(ws *loyalty.WorkingSet, jobs []*job) (outcomes []decided
 			changed = changed || !effects.Empty()
 			ws.Apply(effects)
 		}
-		outcomes = append(outcomes, decided{j, result, err})
+		outcomes = append(outcomes, decided{j, result, err, err == nil && effects.Created})
 	}
 	return outcomes, changed
 }
@@ -194,7 +210,7 @@ type Outcome struct {
 // and the test of split invariance use it.
 func Replay(store loyalty.Store, commands []Stamped, sizes []int) []Outcome {
 	opts := Options{Now: time.Now, Observer: silent{}, Logger: discard}
-	w := &Writer{store: store, ids: &idBlock{store: store}, opts: opts}
+	w := &Writer{store: store, ids: &idBlock{store: store}, opts: opts, closed: true} // nobody submits to it
 	jobs := make([]*job, len(commands))
 	for i, c := range commands {
 		jobs[i] = &job{command: c.Command, stamp: c.Stamp, fixed: true, done: make(chan struct{})}

@@ -11,8 +11,13 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// probeInterval is how often a database that was lost is tried again.
-const probeInterval = 250 * time.Millisecond
+const (
+	// probeInterval is how often a database that was lost is tried again.
+	probeInterval = 250 * time.Millisecond
+	// probeTimeout ends a try that gets no answer, well within the time that a
+	// server has to shut down.
+	probeTimeout = 3 * time.Second
+)
 
 var discard = slog.New(slog.DiscardHandler)
 
@@ -46,7 +51,7 @@ func (w *Writer) suspend(err error) {
 	w.workers.Go(func() {
 		for {
 			time.Sleep(probeInterval)
-			ctx, cancel := context.WithTimeout(context.Background(), batchTimeout)
+			ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
 			_, err := w.store.ReserveMemberIDs(ctx, 0) // writes, and costs no id
 			cancel()
 			if err == nil {
@@ -73,6 +78,7 @@ type idBlock struct {
 	store     loyalty.Store
 	mu        sync.Mutex
 	next, end int64
+	unused    []int64 // handed out for a registration that made no member
 }
 
 // stamp gives every job that asks for a new member its ids. It runs before the
@@ -96,6 +102,11 @@ func (b *idBlock) stamp(ctx context.Context, jobs []*job) error {
 func (b *idBlock) take(ctx context.Context) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if n := len(b.unused); n > 0 {
+		id := b.unused[n-1]
+		b.unused = b.unused[:n-1]
+		return id, nil
+	}
 	if b.next == b.end {
 		first, err := b.store.ReserveMemberIDs(ctx, blockSize)
 		if err != nil {
@@ -106,4 +117,12 @@ func (b *idBlock) take(ctx context.Context) (int64, error) {
 	id := b.next
 	b.next++
 	return id, nil
+}
+
+// giveBack takes an id that made no member: registering is mostly finding, and
+// member numbers have ten digits for all time.
+func (b *idBlock) giveBack(id int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.unused = append(b.unused, id)
 }

@@ -22,7 +22,8 @@ import (
 const (
 	// MaxBatch bounds how long the first command of a batch waits for the last.
 	MaxBatch = 128
-	// maxBatchRows bounds the memory and the locks of a batch.
+	// maxBatchRows bounds the memory of a batch and how long its members stay
+	// locked: members can have a thousand open lots each.
 	maxBatchRows = 4_096
 	// DefaultQueue is how many commands may wait: some 100 ms of work. Beyond it
 	// an honest "busy" is worth more to a till than a late answer.
@@ -209,27 +210,13 @@ func (w *Writer) Close() {
 // work runs batches until the queue is closed and empty.
 func (w *Writer) work() {
 	defer w.workers.Done()
-	var held *job // did not fit into the last batch
-	for {
-		first := held
-		held = nil
-		if first == nil {
-			var ok bool
-			if first, ok = <-w.queue; !ok {
-				return
-			}
-		}
+	for first := range w.queue {
 		batch := []*job{first}
-		rows := rowsOf(first)
 	fill:
 		for len(batch) < w.opts.MaxBatch {
 			select {
 			case j, ok := <-w.queue:
 				if !ok {
-					break fill
-				}
-				if rows += rowsOf(j); rows > maxBatchRows {
-					held = j
 					break fill
 				}
 				batch = append(batch, j)
@@ -243,11 +230,4 @@ func (w *Writer) work() {
 		}
 		w.run(batch)
 	}
-}
-
-// rowsOf is an estimate of how many rows a command refers to, of which open
-// lots are most.
-func rowsOf(j *job) int {
-	r := &j.command.Refs
-	return 4 + len(r.Identities) + len(r.Keys) + len(r.Entries)
 }

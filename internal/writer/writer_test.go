@@ -389,10 +389,14 @@ func TestAPhoneThatMovesWithinABatch(t *testing.T) {
 	batch := []writer.Stamped{
 		{Command: loyalty.Any(loyalty.ChangePhone{Who: phone("13800000001"), Phone: "13800000002"}), Stamp: at(3)},
 		{Command: loyalty.Any(moved), Stamp: at(4)}, // the same key of the same member: booked once
+	}
+	after := []writer.Stamped{
 		{Command: loyalty.Any(loyalty.RegisterMember{Merchant: "m", Profile: loyalty.Profile{Phone: "13800000001"}}), Stamp: at(5)},
 		{Command: loyalty.Any(key), Stamp: at(6)}, // another member now
 	}
-	for _, o := range append(writer.Replay(store, setup, nil), writer.Replay(store, batch, nil)...) {
+	outcomes := writer.Replay(store, setup, nil)
+	outcomes = append(outcomes, writer.Replay(store, batch, nil)...)
+	for _, o := range append(outcomes, writer.Replay(store, after, nil)...) {
 		if o.Err != nil {
 			t.Fatal(o.Err)
 		}

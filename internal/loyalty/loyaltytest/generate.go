@@ -78,7 +78,8 @@ type generator struct {
 	entries   map[int64]int64                   // newest known entry number by member
 	used      map[string][]loyalty.ChangePoints // by merchant, to repeat
 	rollbacks []Step
-	current   *loyalty.Snapshot // merchant of the present burst
+	current   *loyalty.Snapshot    // merchant of the present burst
+	next      []loyalty.AnyCommand // to follow at once
 }
 
 // Generate runs n random commands against store one by one, and returns them
@@ -90,7 +91,7 @@ func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.S
 	}
 	steps := make([]Step, 0, n)
 	for range n {
-		step := g.next()
+		step := g.step()
 		step.Outcome = writer.Replay(store, []writer.Stamped{step.Stamped}, nil)[0]
 		g.learn(step)
 		steps = append(steps, step)
@@ -135,8 +136,10 @@ func (g *generator) tick() loyalty.Instant {
 	return loyalty.InstantOf(g.now)
 }
 
-func (g *generator) next() Step {
-	if g.current == nil || g.chance(3) { // bursts, so that calls meet before the clock leaps
+// step makes the next command. What is to follow another one comes at once, so
+// that both often stand in one batch.
+func (g *generator) step() Step {
+	if g.current == nil || len(g.next) == 0 && g.chance(3) { // bursts, so that calls meet before the clock leaps
 		g.current = g.merchants[g.pick(len(g.merchants))]
 	}
 	snap := g.current
@@ -144,6 +147,10 @@ func (g *generator) next() Step {
 	step := Step{Merchant: snap.Merchant}
 	step.Stamp = loyalty.Stamp{Now: at, MemberID: g.nextID, OpenID: fmt.Sprintf("%032x", g.nextID)}
 	g.nextID++
+	if len(g.next) > 0 {
+		step.Command, g.next = g.next[0], g.next[1:]
+		return step
+	}
 	switch n := g.pick(100); {
 	case n < 12:
 		step.Command = loyalty.Any(g.register(snap.Merchant))
@@ -177,6 +184,14 @@ func keyText(w loyalty.Who, k loyalty.Key) string {
 		return ""
 	}
 	return fmt.Sprint(w.Merchant, w.ID, w.Phone, k.KeyID, k.Fingerprint)
+}
+
+// space is that of most apps, or now and then one of its own.
+func (g *generator) space() string {
+	if g.chance(10) {
+		return "apart"
+	}
+	return ""
 }
 
 func (g *generator) phone() string { return fmt.Sprintf("1380000%04d", g.pick(6)) }
@@ -229,7 +244,7 @@ func (g *generator) change(merchant string) loyalty.ChangePoints {
 		}
 		return c
 	}
-	c := loyalty.ChangePoints{Who: g.who(merchant), App: "app"}
+	c := loyalty.ChangePoints{Who: g.who(merchant), App: "app", Space: g.space()}
 	c.Points = int64(1 + g.pick(60))
 	c.Note.OrderNo = ""
 	if g.chance(40) {
@@ -264,6 +279,8 @@ func (g *generator) change(merchant string) loyalty.ChangePoints {
 		c.ID = ""
 	case g.chance(3):
 		c.Points, c.Amount = 0, 0
+	case g.chance(3):
+		c.Points, c.Amount = 0, loyalty.MaxAmount+1
 	}
 	g.used[merchant] = append(g.used[merchant], c)
 	return c
@@ -283,7 +300,7 @@ func (g *generator) rollBackChange(merchant string) loyalty.RollBackChange {
 	c := loyalty.RollBackChange{Who: g.who(merchant), ChangeID: fmt.Sprintf("c%d", g.pick(400)), Quantity: g.quantity()}
 	if used := g.used[merchant]; len(used) > 0 && g.chance(75) {
 		u := used[max(len(used)-1-g.pick(30), 0)]
-		c.Who, c.ChangeID = u.Who, u.ID
+		c.Who, c.ChangeID, c.Space = u.Who, u.ID, u.Space
 	}
 	return c
 }
@@ -322,7 +339,7 @@ func (g *generator) returnPoints(merchant string) loyalty.ReturnPoints {
 	}
 	if used := g.used[merchant]; len(used) > 0 && g.chance(50) {
 		u := used[max(len(used)-1-g.pick(40), 0)]
-		c.Who, c.ID, c.OrderNo = u.Who, u.ID, ""
+		c.Who, c.ID, c.OrderNo, c.Space = u.Who, u.ID, "", u.Space
 		if g.chance(40) {
 			c.OrderNo, c.Operation = u.Note.OrderNo, u.Operation
 		}
@@ -340,6 +357,18 @@ func (g *generator) operator(merchant string) loyalty.AnyCommand {
 	case 9:
 		return loyalty.Any(loyalty.EraseMember{Who: who, By: by})
 	default:
-		return loyalty.Any(loyalty.ChangePhone{Who: who, Phone: g.phone(), By: by})
+		c := loyalty.ChangePhone{Who: who, Phone: g.phone(), By: by}
+		// An older call again, by the new phone: its key must be found although
+		// the phone named somebody else, or nobody, when the batch was loaded.
+		if used := g.used[merchant]; who.Phone != "" && len(used) > 0 {
+			for i := len(used) - 1; i >= max(len(used)-60, 0); i-- {
+				if u := used[i]; u.ID != "" && u.Who.Phone == who.Phone {
+					u.Who = loyalty.Who{Merchant: merchant, Phone: c.Phone}
+					g.next = append(g.next, loyalty.Any(u))
+					break
+				}
+			}
+		}
+		return loyalty.Any(c)
 	}
 }

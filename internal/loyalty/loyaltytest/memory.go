@@ -109,7 +109,7 @@ func (tx *memoryTx) loadRows(ws *loyalty.WorkingSet, id int64, r *loyalty.Refs) 
 		}
 	}
 	for _, e := range tx.entries[id] {
-		ofOrder := r.Order != "" && e.OrderNo == r.Order
+		ofOrder := r.Order.No != "" && e.Order() == r.Order
 		if !ofOrder && !slices.Contains(nos, e.No) {
 			continue
 		}

@@ -3,6 +3,7 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -32,14 +33,20 @@ func CommitOutcome(err error) (rolledBack bool) {
 	return ok && commitErr.RolledBack
 }
 
+// endTimeout is when a COMMIT or ROLLBACK without an answer is given up: a
+// standby that went away or a network that swallows packets would otherwise
+// hold the writer for good.
+const endTimeout = 20 * time.Second
+
 // Commit ends the transaction and keeps its effects, or returns a *CommitError.
-// It ignores the end of ctx: giving up on an answer that is under way would
-// only turn a known outcome into an unknown one.
+// It ignores the end of ctx: giving up early on an answer that is under way
+// would only turn a known outcome into an unknown one.
 func (tx *Tx) Commit(ctx context.Context) error {
 	if tx.done {
 		return ErrTxDone
 	}
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
 	if tx.failed != nil {
 		// COMMIT was never sent. Should the roll-back fail too, the connection
 		// is closed, and both engines drop what a closed connection left open.

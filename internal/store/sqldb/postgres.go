@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"strings"
 
@@ -79,6 +80,9 @@ func plainConnectError(err error) error {
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return &connectError{"refused with SQLSTATE " + pgErr.Code, err}
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return &connectError{"cannot connect: " + op.Err.Error(), err} // its address is left out
 	}
 	return &connectError{"cannot connect", err}
 }

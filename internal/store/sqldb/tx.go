@@ -198,7 +198,8 @@ func (tx *Tx) Rollback(ctx context.Context) error {
 		return nil
 	}
 	tx.done = true
-	ctx = context.WithoutCancel(ctx)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
 	if tx.pg != nil {
 		if err := tx.pg.Rollback(ctx); !isTxDone(err) {
 			return err

@@ -25,7 +25,7 @@ func Dump(ctx context.Context, db *sqldb.DB, keys store.Sealer) (s loyaltytest.S
 	s.Profiles = rows(d, "SELECT member_id, nickname, birth_month, birth_day, store, sealed FROM member_profile ORDER BY member_id", d.profile)
 	s.Lots = rows(d, "SELECT member_id, expires_at, available_at, source, remaining, pending FROM lot", dumpLot)
 	s.Lapsed = rows(d, "SELECT member_id, expires_at, available_at, source, quantity, attributed FROM lapsed_lot", dumpLapsed)
-	s.Entries = rows(d, "SELECT member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, event, reason, order_no, activity, detail FROM entry ORDER BY member_id, entry_no", dumpEntry)
+	s.Entries = rows(d, "SELECT member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, space, event, reason, order_no, activity, detail FROM entry ORDER BY member_id, entry_no", dumpEntry)
 	s.Keys = rows(d, "SELECT member_id, space, operation, key_id, fingerprint, answer, entry_no, at FROM idempotency_key", dumpKey)
 	s.Identities = rows(d, "SELECT merchant_id, kind, value, member_id FROM identity", dumpIdentity)
 	s.Audit = rows(d, "SELECT member_id, audit_no, at, action, operator, reason FROM audit", dumpAudit)
@@ -106,7 +106,7 @@ func dumpLapsed(scan scan) (l loyalty.LapsedRow, err error) {
 func dumpEntry(scan scan) (e loyalty.Entry, err error) {
 	var parts, detail string
 	if err := scan(&e.Member, &e.No, &e.At, &e.Kind, &e.Amount, &e.Points, &e.Pending, &e.Deficit, &e.Lapsed, &e.Balance,
-		&e.Operation, &e.Reverses, &e.Reversed, &e.Credits, &parts, &e.App, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail); err != nil {
+		&e.Operation, &e.Reverses, &e.Reversed, &e.Credits, &parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail); err != nil {
 		return e, err
 	}
 	if detail != "" {

@@ -151,10 +151,10 @@ func testExtremeRows(t *testing.T, e *Engine) {
 			{Operation: loyalty.KeyOpt, Key: "k"}, {Operation: loyalty.KeyChange, Key: "k"},
 			{Space: odd, Operation: loyalty.KeyReturn, Key: odd}, {Operation: loyalty.KeySend, Key: "unused"},
 		},
-		Entries: []int64{1, 2, 99_999_999}, Order: odd, Profile: true,
+		Entries: []int64{1, 2, 99_999_999}, Order: loyalty.Order{Space: odd, No: odd}, Profile: true,
 	}
 	nothing := loyalty.Refs{Who: loyalty.Who{Merchant: "m", ID: 12345, Phone: "13900000000"}, Profile: true,
-		Keys: everything.Keys, Entries: []int64{1}, Order: odd}
+		Keys: everything.Keys, Entries: []int64{1}, Order: loyalty.Order{Space: odd, No: odd}}
 	check := func(what string) {
 		t.Helper()
 		sameState(t, what, reference, e)

@@ -188,7 +188,7 @@ func (h *history) strays() {
 		args   []any
 	}{
 		{nobody, "identity phone", "INSERT INTO identity (merchant_id, kind, value, member_id) VALUES (?, 'phone', 'stray', ?)", []any{member.Merchant, nobody}},
-		{nobody, "entry 4", "INSERT INTO entry (member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, event, reason, order_no, activity, detail) VALUES (?, 4, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, '', '', '', '', '', '', '')", []any{nobody}},
+		{nobody, "entry 4", "INSERT INTO entry (member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, space, event, reason, order_no, activity, detail) VALUES (?, 4, 0, 1, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1, '', '', '', '', '', '', '', '')", []any{nobody}},
 		{nobody, "lots", "INSERT INTO lot (member_id, expires_at, available_at, source, remaining, pending) VALUES (?, 1, 0, '', 1, 0)", []any{nobody}},
 		{nobody, "lapsed lots", "INSERT INTO lapsed_lot (member_id, expires_at, available_at, source, quantity, attributed) VALUES (?, 1, 0, '', 1, 0)", []any{nobody}},
 		{nobody, "audit records", "INSERT INTO audit (member_id, audit_no, at, action, operator, reason) VALUES (?, 1, 0, '', '', '')", []any{nobody}},

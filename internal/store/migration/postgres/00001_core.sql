@@ -123,6 +123,7 @@ CREATE TABLE entry (
     credits   BIGINT NOT NULL,
     parts     TEXT COLLATE "C" NOT NULL,
     app_id    TEXT COLLATE "C" NOT NULL,
+    space     TEXT COLLATE "C" NOT NULL,
     event     TEXT COLLATE "C" NOT NULL,
     reason    TEXT COLLATE "C" NOT NULL,
     order_no  TEXT COLLATE "C" NOT NULL,
@@ -130,7 +131,7 @@ CREATE TABLE entry (
     detail    TEXT COLLATE "C" NOT NULL, -- JSON, '' for none
     PRIMARY KEY (member_id, entry_no)
 );
-CREATE INDEX entry_of_order ON entry (member_id, order_no) WHERE order_no <> '';
+CREATE INDEX entry_of_order ON entry (member_id, space, order_no) WHERE order_no <> '';
 
 CREATE TABLE lot (
     member_id    BIGINT NOT NULL,

@@ -122,6 +122,7 @@ CREATE TABLE entry (
     credits   INTEGER NOT NULL,
     parts     TEXT    NOT NULL,
     app_id    TEXT    NOT NULL,
+    space     TEXT    NOT NULL,
     event     TEXT    NOT NULL,
     reason    TEXT    NOT NULL,
     order_no  TEXT    NOT NULL,
@@ -129,7 +130,7 @@ CREATE TABLE entry (
     detail    TEXT    NOT NULL, -- JSON, '' for none
     PRIMARY KEY (member_id, entry_no)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX entry_of_order ON entry (member_id, order_no) WHERE order_no <> '';
+CREATE INDEX entry_of_order ON entry (member_id, space, order_no) WHERE order_no <> '';
 
 CREATE TABLE lot (
     member_id    INTEGER NOT NULL,
