@@ -17,7 +17,10 @@ const (
 	demoMerchant = "1864"
 	// demoUnsigned is the appId of the envelope document's own examples.
 	demoUnsigned = "2eb5c8f1170246429755e6dac313f89d"
-	demoFile     = "demo-app.json"
+	// otherMerchant and otherUnsigned stand in the rest of those examples.
+	otherMerchant = "1000"
+	otherUnsigned = "2eb5c8f117dac313f89d"
+	demoFile      = "demo-app.json"
 )
 
 // demoApps are what --demo has set up.
@@ -29,22 +32,13 @@ type demoApps struct {
 // createDemoApps makes merchant 1864 and its two apps where they are missing,
 // so that a second --demo on the folder finds them again.
 func (pl *platform) createDemoApps(ctx context.Context, data string) (*demoApps, error) {
-	merchant, err := pl.access.Merchant(ctx, demoMerchant)
-	if errors.Is(err, access.ErrNoMerchant) {
-		var created access.Merchant
-		created, err = pl.access.CreateMerchant(ctx, demoMerchant, "演示商家", true, loyalty.DefaultSettings().Document())
-		merchant = &created
-	}
-	if err != nil {
+	if err := pl.createUnsigned(ctx, demoMerchant, demoUnsigned); err != nil {
 		return nil, err
 	}
-	if !merchant.Sandbox {
-		return nil, fmt.Errorf("merchant %s is in use here and is no sandbox; --demo is for a data folder of its own", demoMerchant)
-	}
-	_, _, err = pl.access.CreateApp(ctx, access.NewApp{MerchantID: demoMerchant, ID: demoUnsigned, Name: "unsigned demo app", Unsigned: true})
-	if err != nil && !errors.Is(err, access.ErrExists) {
+	if err := pl.createUnsigned(ctx, otherMerchant, otherUnsigned); err != nil {
 		return nil, err
 	}
+	var err error
 	demo := &demoApps{path: filepath.Join(data, demoFile)}
 	if demo.credentials, err = readCredentials(demo.path); err == nil {
 		if _, err := pl.access.App(ctx, demo.credentials.AppID); err == nil {
@@ -66,6 +60,28 @@ func (pl *platform) createDemoApps(ctx context.Context, data string) (*demoApps,
 	return demo, writeSecret(demo.path, append(text, '\n'))
 }
 
+// createUnsigned makes a sandbox merchant and its unsigned app where they are
+// missing.
+func (pl *platform) createUnsigned(ctx context.Context, id, app string) error {
+	merchant, err := pl.access.Merchant(ctx, id)
+	if errors.Is(err, access.ErrNoMerchant) {
+		var created access.Merchant
+		created, err = pl.access.CreateMerchant(ctx, id, "演示商家", true, loyalty.DefaultSettings().Document())
+		merchant = &created
+	}
+	if err != nil {
+		return err
+	}
+	if !merchant.Sandbox {
+		return fmt.Errorf("merchant %s is in use here and is no sandbox; --demo is for a data folder of its own", id)
+	}
+	_, _, err = pl.access.CreateApp(ctx, access.NewApp{MerchantID: id, ID: app, Name: "unsigned demo app", Unsigned: true})
+	if errors.Is(err, access.ErrExists) {
+		return nil
+	}
+	return err
+}
+
 // print says what to paste next, with the program as it was called.
 func (d *demoApps) print(w io.Writer, program, url string) {
 	fmt.Fprintf(w, `
@@ -77,9 +93,10 @@ The signing app %[4]s, for both protocols; its credentials are in %[5]s:
   %[7]s call wk.user.event.score.change --app %[5]s --url %[3]s --data '{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}'
   %[7]s call /member/score/statisticalScore --app %[5]s --url %[3]s --data '{"partnerId":"%[1]s","memberId":"115632749214110108"}'
 
-The unsigned app %[2]s takes the envelope document's examples as they are:
+The unsigned apps %[2]s and %[8]s
+take the envelope document's examples as they are:
 
   curl -sS %[3]s/member/getMemberInfoByIdOrMobile -d '{"appId":"%[2]s","partnerId":"%[1]s","requestBody":"{\"mobile\":\"15623261994\",\"showScoreSwitch\":\"1\"}","sign":"skip","ver":1}'
 
-`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path, demoMembers, program)
+`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path, demoMembers, program, otherUnsigned)
 }

@@ -56,6 +56,9 @@ func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Wri
 	if err != nil || page.Total > 0 {
 		return err
 	}
+	if err := pl.fillOther(now); err != nil {
+		return err
+	}
 	h := &demoHistory{rng: rand.New(rand.NewPCG(1864, 1)), now: now}
 	if h.firstID, err = pl.store.ReserveMemberIDs(ctx, demoMembers); err != nil {
 		return err
@@ -75,6 +78,16 @@ func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Wri
 	}
 	fmt.Fprintln(progress)
 	return nil
+}
+
+// fillOther makes the member of the examples that name the other merchant.
+func (pl *platform) fillOther(now time.Time) error {
+	const openID = "30000000000000000000000000000001"
+	c := loyalty.RegisterMember{Merchant: otherMerchant, OpenID: openID, Profile: loyalty.Profile{
+		ExternalID: "115589208394311926", Phone: "15956904546", Nickname: "三虎",
+	}}
+	stamp := loyalty.Stamp{Now: loyalty.InstantOf(now)}
+	return writer.Replay(pl.store, []writer.Stamped{{Command: loyalty.Any(c), Stamp: stamp}}, nil)[0].Err
 }
 
 func (h *demoHistory) add(at time.Time, c loyalty.AnyCommand) {

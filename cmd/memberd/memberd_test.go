@@ -218,3 +218,43 @@ func TestKeys(t *testing.T) {
 		t.Error("a second key was made for a database that has one")
 	}
 }
+
+func TestMerchantSettings(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	app := r.unsignedApp()
+	document := r.on("merchant", "settings", "--id", demoMerchant)
+	file := r.path("settings.json")
+	replace := func(from, to string) {
+		t.Helper()
+		text := strings.Replace(document, from, to, 1)
+		if text == document {
+			t.Fatalf("%s is not in %s", from, document)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply := []string{"merchant", "settings", "--id", demoMerchant, "--file", file, "--reason", "test"}
+	replace(`"max_credit": 1000000`, `"max_credit": 5`)
+	s := r.serve()
+	if got := r.on(apply...); !strings.Contains(got, "settings version 2") {
+		t.Error(got)
+	}
+	if _, body := s.post("/member/register/mobile", registration("15623261994")); decode(t, body)["statusCode"] != "100" {
+		t.Fatal(body)
+	}
+	// In force at once, in a server that runs.
+	got := s.call("/member/score/sendScore", app, `{"mobile":"15623261994","memberId":"100000000000000001","score":6,"operationType":1,"idempotencyBussinessId":"1"}`)
+	if decode(t, got.out)["statusCode"] != "1001" {
+		t.Error(got.out)
+	}
+	r.refused(exitUsage, "needs a --reason", apply[:6:6]...)
+	replace(`"max_credit"`, `"max_credits"`)
+	r.refused(exitUsage, "max_credits", apply...)
+	replace(`"max_credit": 1000000`, `"max_credit": -1`)
+	r.refused(exitNo, "max_credit", apply...)
+	replace(`"threshold": 300`, `"threshold": 301`)
+	r.refused(exitNo, "levels cannot be changed", apply...)
+	r.refused(exitNo, "no such merchant", "merchant", "settings", "--id", "none")
+}

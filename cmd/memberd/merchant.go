@@ -10,7 +10,8 @@ import (
 
 type merchantCommand struct {
 	commonFlags
-	Create merchantCreate `cmd:"" help:"Create a merchant with a programme that works at once."`
+	Create   merchantCreate   `cmd:"" help:"Create a merchant with a programme that works at once."`
+	Settings merchantSettings `cmd:"" help:"Show a merchant's settings, or replace them."`
 }
 
 type merchantCreate struct {

@@ -405,3 +405,96 @@ func TestAPhoneThatMovesWithinABatch(t *testing.T) {
 		t.Errorf("balances %d and %d, want 7 and 7", a.Balance, b.Balance)
 	}
 }
+
+func TestRegistrationsThatMakeNobodyCostNoNumber(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	w := writer.New(store, writer.Options{})
+	defer w.Close()
+	first := register(t, w, "13800000001")
+	for range 50 {
+		if again := register(t, w, "13800000001"); again != first {
+			t.Fatalf("another member: %+v", again)
+		}
+		_, err := writer.Submit(t.Context(), w, loyalty.RegisterMember{Merchant: "m", Profile: loyalty.Profile{Phone: "bad"}})
+		if err != loyalty.PhoneMalformed {
+			t.Fatal(err)
+		}
+	}
+	if second := register(t, w, "13800000002"); second.ID != first.ID+1 {
+		t.Errorf("members %d and %d", first.ID, second.ID)
+	}
+}
+
+// Reading proves nothing about writing: a database whose disk is full still
+// answers repeats of keys, and must not look healthy for that.
+func TestOnlyAWriteProvesThatWritesGoThrough(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newStore(t)
+		w := writer.New(store, writer.Options{})
+		who := register(t, w, "13800000001")
+		if _, err := add(w, who, 1, "done"); err != nil {
+			t.Fatal(err)
+		}
+		gate, entered := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		store.onSave = func(loyalty.Changes) error {
+			once.Do(func() { close(entered); <-gate })
+			return fmt.Errorf("disk full: %w", loyalty.ErrUnavailable)
+		}
+		store.onBegin = nil
+		var all sync.WaitGroup
+		all.Go(func() { _, _ = add(w, who, 1, "new") })
+		<-entered
+		all.Go(func() { // waits in the queue while the disk fails, then is answered from its key
+			if _, err := add(w, who, 1, "done"); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		close(gate)
+		all.Wait()
+		if err := w.Ready(); !errors.Is(err, writer.ErrUnavailable) {
+			t.Errorf("ready: %v", err)
+		}
+		store.onSave = nil
+		w.Close()
+	})
+}
+
+// A batch whose members have very many lots is cut until it fits.
+func TestABatchHoldsABoundedNumberOfRows(t *testing.T) {
+	t.Parallel()
+	store := newStore(t)
+	at := loyalty.Instant(1_768_000_000_000)
+	var commands []writer.Stamped
+	for i := range int64(8) {
+		c := loyalty.Changes{NewMembers: []loyalty.Member{{ID: i + 1, Merchant: "m", Status: loyalty.Active, NextDueAt: loyalty.Never, Balance: 1_024, Earned: 1_024}}}
+		for lot := range int64(1_024) {
+			key := loyalty.LotKey{ExpiresAt: at * 2, AvailableAt: loyalty.Instant(lot)}
+			c.Lots = append(c.Lots, loyalty.LotRow{Member: i + 1, Lot: loyalty.Lot{LotKey: key, Remaining: 1}})
+		}
+		tx, err := store.Memory.Begin(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(tx.Save(t.Context(), c), tx.Commit(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		who := loyalty.Who{Merchant: "m", ID: i + 1}
+		commands = append(commands, writer.Stamped{
+			Command: loyalty.Any(loyalty.ChangePoints{Who: who, Event: "event_subtract", Points: 1}), Stamp: loyalty.Stamp{Now: at},
+		})
+	}
+	var largest int
+	store.onSave = func(c loyalty.Changes) error { largest = max(largest, len(c.Members)); return nil }
+	for _, o := range writer.Replay(store, commands, nil) {
+		if o.Err != nil {
+			t.Error(o.Err)
+		}
+	}
+	if largest > 3 || store.commits.Load() < 3 { // 1,025 rows each, 4,096 a batch
+		t.Errorf("%d members in one batch, %d commits", largest, store.commits.Load())
+	}
+}

@@ -47,6 +47,13 @@ func NewMemory(snapshots ...*loyalty.Snapshot) *Memory {
 	return m
 }
 
+// PutSnapshot adds a merchant, or gives it other rules.
+func (m *Memory) PutSnapshot(s *loyalty.Snapshot) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.snapshots[s.Merchant] = s
+}
+
 // ReserveMemberIDs counts on from the last block.
 func (m *Memory) ReserveMemberIDs(_ context.Context, n int64) (int64, error) {
 	m.mu.Lock()

@@ -43,6 +43,29 @@ func NewWorld(t testing.TB, change func(*loyalty.Settings)) *World {
 	return w
 }
 
+// Change gives the merchant other settings from here on.
+func (w *World) Change(change func(*loyalty.Settings)) {
+	w.t.Helper()
+	s := w.Rules.Settings
+	change(&s)
+	rules, err := loyalty.NewSnapshot("m", w.Rules.Version+1, 0, s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Rules = rules
+	w.Store.PutSnapshot(rules)
+}
+
+// AddMerchant makes a second merchant with default settings.
+func (w *World) AddMerchant(id string) {
+	w.t.Helper()
+	rules, err := loyalty.NewSnapshot(id, 1, 0, loyalty.DefaultSettings())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Store.PutSnapshot(rules)
+}
+
 // Do has a command decided at the world's time.
 func Do[R any](w *World, c loyalty.Command[R]) (R, error) {
 	stamp := loyalty.Stamp{Now: loyalty.InstantOf(w.Now), MemberID: w.nextID, OpenID: fmt.Sprintf("%032x", w.nextID)}

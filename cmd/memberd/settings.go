@@ -1,0 +1,90 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"reflect"
+	"time"
+
+	"github.com/memberd/memberd/internal/access"
+	"github.com/memberd/memberd/internal/loyalty"
+)
+
+// merchantSettings shows a merchant's settings document or replaces it. A
+// change is in force in every process once the command has returned.
+type merchantSettings struct {
+	ID     string `name:"id" required:"" placeholder:"ID" help:"The merchant."`
+	File   string `name:"file" placeholder:"FILE" help:"Replace the settings by this JSON document, - for standard input; begin with what the command prints."`
+	Reason string `name:"reason" placeholder:"TEXT" help:"Why, for the history; needed with --file."`
+}
+
+func (c *merchantSettings) Run(p *program) error {
+	pl, err := p.open(p.ctx)
+	if err != nil {
+		return err
+	}
+	defer pl.Close()
+	if c.File == "" {
+		snap, err := pl.store.Snapshot(p.ctx, c.ID)
+		if err != nil {
+			return refused(err, "")
+		}
+		return p.printJSON(snap.Settings)
+	}
+	if c.Reason == "" {
+		return wrongly("--file needs a --reason")
+	}
+	settings, err := readSettings(c.File)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	operator := "unknown"
+	if u, err := user.Current(); err == nil {
+		operator = u.Username
+	}
+	version, err := pl.store.ChangeSettings(p.ctx, c.ID, operator, c.Reason, func(old loyalty.Settings) (loyalty.Settings, error) {
+		return settings, pl.mayReplace(p, c.ID, old, settings)
+	})
+	switch {
+	case errors.Is(err, access.ErrNoMerchant):
+		return refused(err, "")
+	case err != nil:
+		return err
+	}
+	fmt.Fprintf(p.stdout, "merchant %s: settings version %d\n", c.ID, version)
+	return nil
+}
+
+// mayReplace refuses other levels while there are members: each member holds
+// the level it has reached, and nothing re-evaluates all of them yet.
+func (pl *platform) mayReplace(p *program, merchant string, old, settings loyalty.Settings) error {
+	if reflect.DeepEqual(old.Levels, settings.Levels) {
+		return nil
+	}
+	page, err := pl.store.Members(p.ctx, loyalty.MemberFilter{Merchant: merchant}, loyalty.InstantOf(time.Now()), 1, 1)
+	if err == nil && page.Total > 0 {
+		err = errors.New("levels cannot be changed any more: the merchant has members, who hold the levels they have reached")
+	}
+	return err
+}
+
+func readSettings(file string) (loyalty.Settings, error) {
+	var text []byte
+	var err error
+	if file == "-" {
+		text, err = io.ReadAll(os.Stdin)
+	} else {
+		text, err = os.ReadFile(file)
+	}
+	if err != nil {
+		return loyalty.Settings{}, err
+	}
+	if !json.Valid(text) {
+		return loyalty.Settings{}, fmt.Errorf("%s is no JSON", file)
+	}
+	return loyalty.ParseSettings(string(text))
+}
