@@ -99,6 +99,9 @@ func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.S
 	return steps
 }
 
+// burstsOf weighs Merchants by how seldom what only they can do comes about.
+var burstsOf = []int{0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 5}
+
 // learn keeps what later commands refer to.
 func (g *generator) learn(s Step) {
 	switch r := s.Outcome.Result.(type) {
@@ -140,7 +143,7 @@ func (g *generator) tick() loyalty.Instant {
 // that both often stand in one batch.
 func (g *generator) step() Step {
 	if g.current == nil || len(g.next) == 0 && g.chance(3) { // bursts, so that calls meet before the clock leaps
-		g.current = g.merchants[g.pick(len(g.merchants))]
+		g.current = g.merchants[burstsOf[g.pick(len(burstsOf))]]
 	}
 	snap := g.current
 	at := g.tick() + loyalty.Instant(snap.ClockOffset)
