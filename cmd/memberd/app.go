@@ -17,13 +17,16 @@ type appCommand struct {
 }
 
 type appCreate struct {
-	Merchant    string `name:"merchant" required:"" placeholder:"ID" help:"The merchant it calls for."`
-	Name        string `name:"name" required:"" placeholder:"NAME" help:"What people call it."`
-	ID          string `name:"id" placeholder:"APP_ID" help:"Its id, if the integrator has one already (default: a fresh one)."`
-	Space       string `name:"space" placeholder:"NAME" help:"A number space of its own (default: the one that the merchant's apps share)."`
-	Unsigned    bool   `name:"unsigned" help:"Let it send \"sign\":\"skip\"; sandbox merchants only."`
-	CallbackURL string `name:"callback-url" placeholder:"URL" help:"Kept for callbacks, which this release does not send yet."`
-	JSON        bool   `name:"json" help:"Print the credentials as JSON, for memberd call --app and programs."`
+	Merchant     string        `name:"merchant" required:"" placeholder:"ID" help:"The merchant it calls for."`
+	Name         string        `name:"name" required:"" placeholder:"NAME" help:"What people call it."`
+	ID           string        `name:"id" placeholder:"APP_ID" help:"Its id, if the integrator has one already (default: a fresh one)."`
+	Space        string        `name:"space" placeholder:"NAME" help:"A number space of its own (default: the one that the merchant's apps share)."`
+	Unsigned     bool          `name:"unsigned" help:"Let it send \"sign\":\"skip\"; sandbox merchants only."`
+	CallbackURL  string        `name:"callback-url" placeholder:"URL" help:"Kept for callbacks, which this release does not send yet."`
+	TokenLimit   int           `name:"token-limit" placeholder:"N" help:"Token pairs a day (default: 1, in a sandbox 1000)."`
+	RefreshLimit int           `name:"refresh-limit" placeholder:"N" help:"Token refreshes a day (default: 20, in a sandbox 1000)."`
+	Window       time.Duration `name:"window" placeholder:"DURATION" help:"How far timestamps of its calls may be off (default: 5m)."`
+	JSON         bool          `name:"json" help:"Print the credentials as JSON, for memberd call --app and programs."`
 }
 
 func (c *appCreate) Run(p *program) error {
@@ -34,6 +37,7 @@ func (c *appCreate) Run(p *program) error {
 	defer pl.Close()
 	app, credentials, err := pl.access.CreateApp(p.ctx, access.NewApp{
 		MerchantID: c.Merchant, Name: c.Name, ID: c.ID, Space: c.Space, Unsigned: c.Unsigned, CallbackURL: c.CallbackURL,
+		TokenLimit: c.TokenLimit, RefreshLimit: c.RefreshLimit, WindowMillis: c.Window.Milliseconds(),
 	})
 	if err != nil {
 		return refused(err, "app "+c.ID)
