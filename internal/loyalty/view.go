@@ -70,8 +70,15 @@ func (ws *WorkingSet) PutLapsed(member int64, l Lapsed) { ws.state(member).lapse
 func (ws *WorkingSet) PutEntry(e Entry, order bool) {
 	s := ws.state(e.Member)
 	s.entries[e.No] = &e
-	if order && !slices.Contains(s.orders[e.Order()], e.No) {
-		s.orders[e.Order()] = append(s.orders[e.Order()], e.No)
+	if order {
+		s.putOrder(e.Order(), e.No)
+	}
+}
+
+// putOrder keeps an order's entry numbers ascending, however they were read.
+func (s *memberState) putOrder(o Order, no int64) {
+	if i, found := slices.BinarySearch(s.orders[o], no); !found {
+		s.orders[o] = slices.Insert(s.orders[o], i, no)
 	}
 }
 
@@ -164,7 +171,7 @@ func (ws *WorkingSet) Apply(e Effects) {
 		s.entries[entry.No] = &entry
 		s.fresh = append(s.fresh, entry.No)
 		if entry.OrderNo != "" {
-			s.orders[entry.Order()] = append(s.orders[entry.Order()], entry.No)
+			s.putOrder(entry.Order(), entry.No)
 		}
 	}
 	for i := range e.Reversed {
@@ -410,9 +417,7 @@ func (v *View) ofOrder(member int64) []int64 {
 	if v.refs.Order.No == "" {
 		panic("loyalty: entries of an order that no ref names")
 	}
-	nos := slices.Clone(v.state(member).orders[v.refs.Order])
-	slices.Sort(nos)
-	return nos
+	return v.state(member).orders[v.refs.Order]
 }
 
 // profile is a copy of the member's personal data.
