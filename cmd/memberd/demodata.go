@@ -52,11 +52,11 @@ type demoHistory struct {
 // fillDemo gives an empty demo merchant its members and their history. It goes
 // through the same decisions as every call, with the times of the past.
 func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Writer) error {
-	page, err := pl.store.Members(ctx, loyalty.MemberFilter{Merchant: demoMerchant}, loyalty.InstantOf(now), 1, 1)
-	if err != nil || page.Total > 0 {
+	if err := pl.fillOther(ctx, now); err != nil {
 		return err
 	}
-	if err := pl.fillOther(now); err != nil {
+	page, err := pl.store.Members(ctx, loyalty.MemberFilter{Merchant: demoMerchant}, loyalty.InstantOf(now), 1, 1)
+	if err != nil || page.Total > 0 {
 		return err
 	}
 	h := &demoHistory{rng: rand.New(rand.NewPCG(1864, 1)), now: now}
@@ -81,10 +81,15 @@ func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Wri
 }
 
 // fillOther makes the member of the examples that name the other merchant.
-func (pl *platform) fillOther(now time.Time) error {
+func (pl *platform) fillOther(ctx context.Context, now time.Time) error {
+	who := loyalty.Who{Merchant: otherMerchant, ExternalID: "115589208394311926"}
+	_, err := pl.store.Member(ctx, who, loyalty.InstantOf(now), false)
+	if code, _ := loyalty.CodeOf(err); code != loyalty.MemberNotFound {
+		return err // nil: made by an earlier start
+	}
 	const openID = "30000000000000000000000000000001"
 	c := loyalty.RegisterMember{Merchant: otherMerchant, OpenID: openID, Profile: loyalty.Profile{
-		ExternalID: "115589208394311926", Phone: "15956904546", Nickname: "三虎",
+		ExternalID: who.ExternalID, Phone: "15956904546", Nickname: "三虎",
 	}}
 	stamp := loyalty.Stamp{Now: loyalty.InstantOf(now)}
 	return writer.Replay(pl.store, []writer.Stamped{{Command: loyalty.Any(c), Stamp: stamp}}, nil)[0].Err

@@ -251,7 +251,11 @@ func TestMerchantSettings(t *testing.T) {
 	}
 	r.refused(exitUsage, "needs a --reason", apply[:6:6]...)
 	replace(`"max_credit"`, `"max_credits"`)
-	r.refused(exitUsage, "max_credits", apply...)
+	r.refused(exitUsage, "lacks max_credit", apply...)
+	replace(`"max_credit": 1000000`, `"max_credit": 1000000, "surprise": 1`)
+	r.refused(exitUsage, "surprise", apply...)
+	replace(`"num": 1,`, ``)
+	r.refused(exitUsage, "lacks points.rate.num", apply...)
 	replace(`"max_credit": 1000000`, `"max_credit": -1`)
 	r.refused(exitNo, "max_credit", apply...)
 	replace(`"threshold": 300`, `"threshold": 301`)

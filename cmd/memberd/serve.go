@@ -40,12 +40,15 @@ func (c *serveCommand) Run(p *program) error {
 	defer stop()
 	ended := make(chan struct{})
 	defer close(ended) // last of all, after the database is closed
-	// Before anything is set up: a taken port leaves no new platform behind.
-	listener, err := net.Listen("tcp", c.Listen)
+	// A taken port leaves no new platform behind. The port is given free again
+	// meanwhile, so that nobody connects to a server that is not there yet.
+	listener, err := c.listen()
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", c.Listen, listenReason(err))
+		return err
 	}
-	defer listener.Close()
+	if err := listener.Close(); err != nil {
+		return err
+	}
 	pl, err := p.openToServe(ctx)
 	if err != nil {
 		return err
@@ -64,12 +67,23 @@ func (c *serveCommand) Run(p *program) error {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}
+	if listener, err = c.listen(); err != nil {
+		return err
+	}
 	go pl.watchdog(ctx, stop, ended)
 	if err := c.serve(ctx, p, pl, listener, demo); err != nil {
 		return err
 	}
 	pl.logger.Info("stopped")
 	return nil
+}
+
+func (c *serveCommand) listen() (net.Listener, error) {
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen on %s: %w", c.Listen, listenReason(err))
+	}
+	return listener, nil
 }
 
 // serve runs until ctx ends and everything that was accepted is finished.

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/user"
-	"reflect"
+	"slices"
 	"time"
 
 	"github.com/memberd/memberd/internal/access"
@@ -59,10 +60,12 @@ func (c *merchantSettings) Run(p *program) error {
 	return nil
 }
 
-// mayReplace refuses other levels while there are members: each member holds
-// the level it has reached, and nothing re-evaluates all of them yet.
+// mayReplace refuses other levels, or other thresholds, while there are
+// members: each holds the level it has reached, and nothing re-evaluates all of
+// them yet.
 func (pl *platform) mayReplace(p *program, merchant string, old, settings loyalty.Settings) error {
-	if reflect.DeepEqual(old.Levels, settings.Levels) {
+	same := func(a, b loyalty.Level) bool { return a.Number == b.Number && a.Threshold == b.Threshold }
+	if slices.EqualFunc(old.Levels, settings.Levels, same) {
 		return nil
 	}
 	page, err := pl.store.Members(p.ctx, loyalty.MemberFilter{Merchant: merchant}, loyalty.InstantOf(time.Now()), 1, 1)
@@ -83,8 +86,35 @@ func readSettings(file string) (loyalty.Settings, error) {
 	if err != nil {
 		return loyalty.Settings{}, err
 	}
-	if !json.Valid(text) {
-		return loyalty.Settings{}, fmt.Errorf("%s is no JSON", file)
+	var given, whole map[string]any
+	if err := json.Unmarshal(text, &given); err != nil {
+		return loyalty.Settings{}, fmt.Errorf("%s is no JSON object: %w", file, err)
+	}
+	if err := json.Unmarshal([]byte(loyalty.DefaultSettings().Document()), &whole); err != nil {
+		return loyalty.Settings{}, err
+	}
+	if key := missing(whole, given, ""); key != "" {
+		return loyalty.Settings{}, fmt.Errorf("%s lacks %s: the document replaces everything, so it has to say everything", file, key)
 	}
 	return loyalty.ParseSettings(string(text))
+}
+
+// missing is the first key of whole that given does not have; "" if it has all.
+// A part that was left out would silently become a default.
+func missing(whole, given map[string]any, path string) string {
+	for _, key := range slices.Sorted(maps.Keys(whole)) {
+		value, there := given[key]
+		if !there || value == nil {
+			return path + key
+		}
+		inner, isObject := whole[key].(map[string]any)
+		if !isObject {
+			continue
+		}
+		part, _ := value.(map[string]any)
+		if found := missing(inner, part, path+key+"."); found != "" {
+			return found
+		}
+	}
+	return ""
 }

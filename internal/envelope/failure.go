@@ -98,7 +98,9 @@ func (d *door) failureOf(ctx context.Context, err error) failure {
 	if f, ok := known(err); ok {
 		return f
 	}
-	d.Logger.ErrorContext(ctx, "envelope: call failed", "error", err)
+	if ctx.Err() == nil { // a caller that hung up during a read is no failure of ours
+		d.Logger.ErrorContext(ctx, "envelope: call failed", "error", err)
+	}
 	if errors.Is(err, loyalty.ErrUnavailable) { // of a read; the writer has its own
 		return errDown
 	}

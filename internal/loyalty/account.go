@@ -223,7 +223,8 @@ func (a *account) crowded(key LotKey, pending bool) LotKey {
 		key.AvailableAt = InstantOf(time.Date(y, m+1, 1, 0, 0, 0, 0, a.snap.loc))
 	}
 	if key.ExpiresAt != Never {
-		key.ExpiresAt = endOfYear(key.ExpiresAt, a.snap.loc)
+		// A later release must not run into the end.
+		key.ExpiresAt = endOfYear(max(key.ExpiresAt, key.AvailableAt+1), a.snap.loc)
 	}
 	return key
 }

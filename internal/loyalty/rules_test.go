@@ -52,6 +52,23 @@ func TestOpenLotsAreBoundedUnderAWaitingPeriod(t *testing.T) {
 	}
 }
 
+func TestCrowdedPendingPointsAreReleasedBeforeTheyEnd(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) { s.Points.Validity = days(3_000) })
+	who := w.Register("13800000001")
+	for range loyalty.MaxOpenLots {
+		w.Add(who, 1)
+		w.Days(1)
+	}
+	w.Change(func(s *loyalty.Settings) {
+		s.Points.Validity, s.Points.WaitingDays = loyalty.Validity{Kind: loyalty.YearEnd, N: 0}, 3
+	})
+	w.Now = time.Date(2028, 12, 5, 12, 0, 0, 0, w.Rules.Location())
+	w.Add(who, 500) // pending to 1 January, and usable for a year from there
+	w.Now = time.Date(2029, 1, 2, 12, 0, 0, 0, w.Rules.Location())
+	w.Take(who, loyalty.MaxOpenLots+500)
+}
+
 func TestPointsGivenBackInVainNeedNoRoom(t *testing.T) {
 	t.Parallel()
 	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
@@ -475,6 +492,10 @@ func TestBoundsOfSettings(t *testing.T) {
 		"gift":            func(s *loyalty.Settings) { s.RegisterGift = math.MaxInt64 },
 		"rate":            func(s *loyalty.Settings) { s.Points.Rate.Num = math.MaxInt64 },
 		"code life":       func(s *loyalty.Settings) { s.MemberCodeSeconds = math.MaxInt32 },
+		"keys":            func(s *loyalty.Settings) { s.KeyDays = 0 },
+		"no zone":         func(s *loyalty.Settings) { s.Zone = "" },
+		"local zone":      func(s *loyalty.Settings) { s.Zone = "Local" },
+		"period":          func(s *loyalty.Settings) { s.Points.From, s.Points.Until = 5, 5 },
 		"no operation":    func(s *loyalty.Settings) { s.Events[0].Operation = 0 },
 		"event twice":     func(s *loyalty.Settings) { s.Events[1] = s.Events[0] },
 		"points of event": func(s *loyalty.Settings) { s.Events[0].Points = math.MaxInt64 },
@@ -485,7 +506,9 @@ func TestBoundsOfSettings(t *testing.T) {
 			t.Errorf("%s: not refused", name)
 		}
 	}
-	if _, err := loyalty.ParseSettings(loyalty.DefaultSettings().Document() + "{}"); err == nil {
-		t.Error("something behind the document was taken")
+	for _, behind := range []string{"{}", "}", " 1"} {
+		if _, err := loyalty.ParseSettings(loyalty.DefaultSettings().Document() + behind); err == nil {
+			t.Errorf("%q behind the document was taken", behind)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -159,7 +160,7 @@ func ParseSettings(document string) (Settings, error) {
 	if err := dec.Decode(&s); err != nil {
 		return Settings{}, fmt.Errorf("settings document: %w", err)
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return Settings{}, errors.New("settings document: something stands behind it")
 	}
 	return s, nil
@@ -225,6 +226,15 @@ func (s Settings) validate() error {
 	case RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited:
 	default:
 		return fmt.Errorf("points.validity.kind: %q", s.Points.Validity.Kind)
+	}
+	if s.Zone == "" || s.Zone == "Local" { // would differ from machine to machine
+		return fmt.Errorf("zone: %q is no IANA time zone", s.Zone)
+	}
+	if s.KeyDays < 1 || s.KeyDays > maxPeriods {
+		return fmt.Errorf("key_days: %d is not between 1 and %d", s.KeyDays, maxPeriods)
+	}
+	if s.Points.Until != 0 && s.Points.Until <= s.Points.From {
+		return errors.New("points.until: not after points.from")
 	}
 	for name, n := range map[string]int{
 		"points.validity.n": s.Points.Validity.N, "points.waiting_days": s.Points.WaitingDays, "grace_days": s.GraceDays,

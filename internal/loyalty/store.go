@@ -10,7 +10,8 @@ import (
 type Store interface {
 	Begin(ctx context.Context) (Tx, error)
 	// ReserveMemberIDs hands out n fresh member numbers, the first of which it
-	// returns. Numbers that are not used are lost; gaps are allowed.
+	// returns. Numbers that are not used are lost; gaps are allowed. For n = 0 it
+	// writes all the same: the writer asks so whether writes go through.
 	ReserveMemberIDs(ctx context.Context, n int64) (first int64, err error)
 }
 

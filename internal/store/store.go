@@ -135,17 +135,21 @@ const reserveIDs = `
 		INSERT INTO id_block (
 			kind,
 			next_free
-		) VALUES ('member', 1 + CAST(? AS BIGINT))
+		) VALUES (?, 1 + CAST(? AS BIGINT))
 		ON CONFLICT (kind) DO UPDATE SET next_free = id_block.next_free - 1 + excluded.next_free
 		RETURNING next_free`
 
 // ReserveMemberIDs hands out n fresh member numbers in a transaction of its
-// own. It writes for n = 0 too, so it also proves that the database can be
-// written to.
+// own. For n = 0 it counts on a row of its own instead, so that the writer can
+// prove that writes go through: SQLite would not write a value that is the same.
 func (s *Store) ReserveMemberIDs(ctx context.Context, n int64) (first int64, err error) {
+	kind, step := "member", n
+	if n == 0 {
+		kind, step = "probe", 1
+	}
 	err = s.writeOnce(ctx, func(tx *sqldb.Tx) error {
 		var next int64
-		if err := tx.QueryRow(ctx, reserveIDs, n).Scan(&next); err != nil {
+		if err := tx.QueryRow(ctx, reserveIDs, kind, step).Scan(&next); err != nil || n == 0 {
 			return err
 		}
 		first = next - n

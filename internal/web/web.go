@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 )
@@ -75,6 +76,9 @@ func (s *Server) handler() http.Handler {
 		c := &call{door: s.doorOf(r.URL.Path), started: time.Now(), id: requestID(r)}
 		if c.door.Handler != nil {
 			next, c.route = c.door.Handler, c.door.Prefix
+		} else if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+			// The mux would redirect, and repeat the query with its token.
+			next, c.route = http.HandlerFunc(notFound), "none"
 		} else {
 			_, pattern := mux.Handler(r)
 			c.route = strings.TrimPrefix(pattern, "GET ")

@@ -139,6 +139,7 @@ func TestRequestID(t *testing.T) {
 		"line break": {"abcdefgh\nlevel=ERROR", false},
 		"blank":      {"abcdefgh level=ERROR", false},
 		"Chinese":    {"会员会员会员", false},
+		"a phone":    {"13812345678", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,6 +155,23 @@ func TestRequestID(t *testing.T) {
 				t.Errorf("sent %q, got %q", test.sent, got)
 			}
 		})
+	}
+}
+
+// A path that is not clean is answered, never redirected: a redirect would
+// repeat the query, and with it a token.
+func TestUncleanPathsAreNotRedirected(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "door") })
+	for path, door := range map[string]bool{
+		"/gw/gateway//x": true, "/gw/gateway/./x": true, "/gw/gateway": true,
+		"//gw/gateway/x": false, "/gw//gateway/x": false, "/gw/./gateway/x": false, "/healthz/../x": false,
+	} {
+		r := httptest.NewRequest(http.MethodGet, "http://host"+path+"?access_token=SECRET", nil)
+		w := b.do(r)
+		if w.Header().Get("Location") != "" || strings.Contains(w.Body.String(), "SECRET") || (w.Body.String() == "door") != door {
+			t.Errorf("%s: %d %v %s", path, w.Code, w.Header(), w.Body)
+		}
 	}
 }
 

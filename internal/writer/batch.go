@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
@@ -19,14 +20,16 @@ const batchTimeout = 30 * time.Second
 func (w *Writer) run(jobs []*job) {
 	for attempt := 1; len(jobs) > 0; {
 		rest, err := w.try(jobs)
+		var tooMany *tooManyRows
 		switch {
 		case err == nil:
 			jobs, attempt = rest, 1
 
-		case errors.Is(err, errTooManyRows):
+		case errors.As(err, &tooMany):
 			w.opts.Observer.Batch(len(jobs), "halved")
-			w.run(jobs[:len(jobs)/2])
-			w.run(jobs[len(jobs)/2:])
+			for part := range slices.Chunk(jobs, max(1, len(jobs)*maxBatchRows/tooMany.rows)) {
+				w.run(part)
+			}
 			return
 
 		case errors.Is(err, loyalty.ErrUnknownOutcome):
@@ -83,8 +86,11 @@ type decided struct {
 	created bool // a member, with the job's fresh ids
 }
 
-// errTooManyRows: the commands refer to more rows than a batch may hold.
-var errTooManyRows = errors.New("writer: too many rows for a batch")
+// tooManyRows: the commands refer to more rows than a batch should hold, which
+// only loading them tells.
+type tooManyRows struct{ rows int }
+
+func (e *tooManyRows) Error() string { return fmt.Sprintf("writer: %d rows in a batch", e.rows) }
 
 // try runs one transaction and answers its jobs. It returns the jobs that have
 // to wait for the next one; after an error no job has been answered.
@@ -109,8 +115,8 @@ func (w *Writer) try(jobs []*job) (rest []*job, err error) {
 		return nil, err
 	}
 	watch.stage("load")
-	if len(jobs) > 1 && ws.Rows() > maxBatchRows {
-		return nil, errTooManyRows
+	if rows := ws.Rows(); len(jobs) > 1 && rows > maxBatchRows {
+		return nil, &tooManyRows{rows}
 	}
 
 	outcomes, changed := w.decide(ws, jobs)

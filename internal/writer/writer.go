@@ -22,8 +22,8 @@ import (
 const (
 	// MaxBatch bounds how long the first command of a batch waits for the last.
 	MaxBatch = 128
-	// maxBatchRows bounds the memory of a batch and how long its members stay
-	// locked: members can have a thousand open lots each.
+	// maxBatchRows is beyond what members usually have. A batch of members with
+	// a thousand open lots each is cut, so that deciding and saving stay short.
 	maxBatchRows = 4_096
 	// DefaultQueue is how many commands may wait: some 100 ms of work. Beyond it
 	// an honest "busy" is worth more to a till than a late answer.

@@ -47,3 +47,28 @@ func TestSplitInvariance(t *testing.T) {
 		})
 	})
 }
+
+// The writer's probe must really write: SQLite leaves out a value that is the
+// same, and would let a full disk look healthy.
+func TestProbeWrites(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(testing.TB) *storetest.Engine) {
+		e := open(t)
+		probed := map[int64]bool{}
+		for range 3 {
+			if _, err := e.Store.ReserveMemberIDs(t.Context(), 0); err != nil {
+				t.Fatal(err)
+			}
+			var value int64
+			if err := e.DB.Read().QueryRow(t.Context(), "SELECT next_free FROM id_block WHERE kind = 'probe'").Scan(&value); err != nil {
+				t.Fatal(err)
+			}
+			probed[value] = true
+		}
+		if len(probed) != 3 {
+			t.Errorf("three probes left %v", probed)
+		}
+		if first, err := e.Store.ReserveMemberIDs(t.Context(), 1); err != nil || first != 1 {
+			t.Errorf("probing cost member numbers: %d, %v", first, err)
+		}
+	})
+}

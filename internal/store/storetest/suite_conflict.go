@@ -61,14 +61,12 @@ func testMemberNumbers(t *testing.T, e *Engine) {
 		})
 	}
 	group.Wait()
-	before, err := e.Store.ReserveMemberIDs(t.Context(), 0)
+	next, err := e.Store.ReserveMemberIDs(t.Context(), 1)
 	must(t, err)
-	again, err := e.Store.ReserveMemberIDs(t.Context(), 0)
-	must(t, err)
-	if before != calls*n+1 || again != before {
-		t.Errorf("after %d numbers none are at %d and %d", calls*n, before, again)
+	if next != calls*n+1 {
+		t.Errorf("after %d numbers comes %d", calls*n, next)
 	}
-	e.Exec(t, "UPDATE id_block SET next_free = ?", int64(loyalty.MaxMemberID))
+	e.Exec(t, "UPDATE id_block SET next_free = ? WHERE kind = 'member'", int64(loyalty.MaxMemberID))
 	if _, err := e.Store.ReserveMemberIDs(t.Context(), 2); !errors.Is(err, loyalty.ErrCulprit) {
 		t.Errorf("beyond the last number: %v", err)
 	}
