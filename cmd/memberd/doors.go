@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"strconv"
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/envelope"
@@ -38,7 +37,7 @@ func (pl *platform) doors(w *writer.Writer) ([]web.Door, error) {
 			}),
 		},
 		{
-			Name: "envelope", Prefix: "/member/", TurnAway: turnEnvelopeAway, App: envelopeApp,
+			Name: "envelope", Prefix: "/member/", TurnAway: envelope.TurnAway, App: envelopeApp,
 			Handler: envelope.New(envelope.Options{
 				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
@@ -86,22 +85,6 @@ func (f failing) Read([]byte) (int, error) {
 		return 0, io.EOF
 	}
 	return 0, f.err
-}
-
-// turnEnvelopeAway answers in the envelope's form what the door never saw. It
-// is not signed, as the caller is not known.
-func turnEnvelopeAway(w http.ResponseWriter, status int) {
-	code, message := 500, "系统繁忙, 请稍后再试"
-	switch status {
-	case http.StatusRequestEntityTooLarge:
-		code, message = 1001, "请求体过大"
-	case http.StatusTooManyRequests:
-		message = "请求过于频繁, 请稍后再试"
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	_, _ = io.WriteString(w, `{"ver":"1","statusCode":"`+strconv.Itoa(code)+`","message":"`+message+`"}`)
 }
 
 // checks are what /readyz asks.

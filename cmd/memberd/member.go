@@ -118,11 +118,7 @@ func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlag
 	if err != nil {
 		return explain(err)
 	}
-	id := who.ExternalID
-	if id == "" {
-		id = loyalty.MemberIDText(changed.Member)
-	}
-	fmt.Fprintf(p.stdout, "member %s: %s\n", id, done)
+	fmt.Fprintf(p.stdout, "member %s: %s\n", loyalty.ShownMemberID(who.ExternalID, changed.Member), done)
 	return nil
 }
 

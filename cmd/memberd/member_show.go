@@ -41,15 +41,12 @@ var statusNames = map[loyalty.Status]string{loyalty.Active: "active", loyalty.Di
 
 // clock is an instant on the merchant's wall clock.
 func clock(f loyalty.Found, at loyalty.Instant) string {
-	return time.UnixMilli(int64(at)).In(f.Snapshot.Location()).Format("2006-01-02 15:04:05")
+	return time.UnixMilli(int64(at)).In(f.Snapshot.Location()).Format(time.DateTime)
 }
 
 // shownID is the memberId under which the doors show a member.
 func shownID(f loyalty.Found) string {
-	if f.Profile.ExternalID != "" {
-		return f.Profile.ExternalID
-	}
-	return loyalty.MemberIDText(f.ID)
+	return loyalty.ShownMemberID(f.Profile.ExternalID, f.ID)
 }
 
 func memberRows(f loyalty.Found, reveal bool) [][2]string {

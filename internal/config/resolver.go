@@ -28,14 +28,6 @@ func (r *Resolver) Key() string {
 	return key
 }
 
-// File is the path of the file that was read, empty if none was.
-func (r *Resolver) File() string {
-	if r.file == nil {
-		return ""
-	}
-	return r.file.path
-}
-
 // Validate has nothing to check before the flags are known.
 func (r *Resolver) Validate(*kong.Application) error { return nil }
 

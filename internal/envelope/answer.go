@@ -36,7 +36,7 @@ func (d *door) answer(ctx context.Context, w http.ResponseWriter, c *call, resul
 	if err != nil {
 		failed := d.failureOf(ctx, err)
 		status = failed.status
-		f = frame{Ver: "1", StatusCode: strconv.Itoa(failed.number), Message: failed.message}
+		f = failed.frame()
 	}
 	if c.merchant != nil {
 		f.Sign, err = d.signer.sign(f, c.merchant.PlatformKey)
@@ -47,17 +47,44 @@ func (d *door) answer(ctx context.Context, w http.ResponseWriter, c *call, resul
 		}
 	}
 	d.Attribute(ctx, "code", f.StatusCode)
+	if err := f.send(w, status); err != nil {
+		d.Logger.ErrorContext(ctx, "envelope: answer not written", "error", err)
+	}
+}
+
+// frame is the answer that tells of a failure.
+func (f failure) frame() frame {
+	return frame{Ver: "1", StatusCode: strconv.Itoa(f.number), Message: f.message}
+}
+
+// send writes the frame. A caller that has gone needs no answer.
+func (f frame) send(w http.ResponseWriter, status int) error {
 	body, err := marshal(f)
 	if err != nil {
-		d.Logger.ErrorContext(ctx, "envelope: answer not written", "error", err)
-		return
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(body)) // a caller that has gone needs no answer
+	_, _ = w.Write([]byte(body))
+	return nil
+}
+
+// TurnAway answers, in the door's form, a call that the server turned away
+// before the door saw it: 413 a body that is too large, 429 too many calls, any
+// other status a failure of the server. It is not signed, as the caller is not
+// known.
+func TurnAway(w http.ResponseWriter, status int) {
+	f := errBusy
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		f = errTooLarge
+	case http.StatusTooManyRequests:
+		f = errTooMany
+	}
+	_ = f.frame().send(w, status) // texts of our own: nothing that JSON could refuse
 }
 
 // marshal writes v on one line. <, > and & stay as they are: partners compare

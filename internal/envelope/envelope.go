@@ -167,14 +167,6 @@ func (c *call) who(memberID string) loyalty.Who {
 	return w
 }
 
-// memberID is the memberId under which a member is shown.
-func memberID(external string, id int64) string {
-	if external != "" {
-		return external
-	}
-	return loyalty.MemberIDText(id)
-}
-
 // member reads a member. One whose data was erased is gone for every caller.
 func (d *door) member(ctx context.Context, c *call, who loyalty.Who, profile bool) (loyalty.Found, error) {
 	found, err := d.Reader.Member(ctx, who, c.now, profile)

@@ -37,6 +37,7 @@ var (
 	errNotPost    = invalid("仅支持 POST 请求")
 	errTooLarge   = failure{numberInvalid, "请求体过大", http.StatusRequestEntityTooLarge}
 	errGuesses    = failure{numberBusy, "无效动态码次数过多, 请稍后再试", http.StatusTooManyRequests}
+	errTooMany    = failure{numberBusy, "请求过于频繁, 请稍后再试", http.StatusTooManyRequests}
 	errDown       = failure{numberBusy, "系统繁忙, 请稍后再试", http.StatusServiceUnavailable}
 	errBusy       = fail(numberBusy, "系统繁忙, 请稍后再试")
 	errUnknown    = fail(numberBusy, "处理结果未知, 请用相同的业务ID重试或查询确认")

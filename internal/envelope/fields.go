@@ -42,23 +42,27 @@ func (f fields) required(limit int, names ...string) (string, error) {
 // number returns a whole number within bounds, or otherwise when it is absent.
 func (f fields) number(least, most, otherwise int64, names ...string) (int64, error) {
 	n, present, err := f.Int(names...)
-	switch {
-	case err != nil:
-		return 0, err
-	case !present:
+	if err == nil && !present {
 		return otherwise, nil
-	case n < least || n > most:
-		return 0, refuse(names[0], jsonx.OutOfRange)
 	}
-	return n, nil
+	return within(n, err, least, most, names[0])
 }
 
 // needNumber is number for a field that must be there.
 func (f fields) needNumber(least, most int64, names ...string) (int64, error) {
-	if _, err := f.NeedInt(names...); err != nil {
+	n, err := f.NeedInt(names...)
+	return within(n, err, least, most, names[0])
+}
+
+// within refuses a number that was read but is out of bounds.
+func within(n int64, err error, least, most int64, name string) (int64, error) {
+	if err == nil && (n < least || n > most) {
+		err = refuse(name, jsonx.OutOfRange)
+	}
+	if err != nil {
 		return 0, err
 	}
-	return f.number(least, most, 0, names...)
+	return n, nil
 }
 
 // phone returns a mobile number; "" when it is absent, a refusal when it is not
@@ -70,11 +74,6 @@ func (f fields) phone(names ...string) (string, error) {
 	}
 	return text, err
 }
-
-const (
-	dateLayout = "2006-01-02"
-	timeLayout = "2006-01-02 15:04:05"
-)
 
 // leastMillis is 3 March 1973: smaller numbers are seconds, or no times at all.
 const leastMillis = 100_000_000_000
@@ -90,14 +89,14 @@ func (f fields) span(loc *time.Location, name string) (*span, error) {
 	if err != nil || text == "" {
 		return nil, err
 	}
-	if day, err := time.ParseInLocation(dateLayout, text, loc); err == nil {
+	if day, err := time.ParseInLocation(time.DateOnly, text, loc); err == nil {
 		y, m, d := day.Date()
 		next := time.Date(y, m, d+1, 0, 0, 0, 0, loc)
 		return &span{loyalty.InstantOf(day), loyalty.InstantOf(next) - 1}, nil
 	}
-	if at, err := time.ParseInLocation(timeLayout, text, loc); err == nil {
+	if at, err := time.ParseInLocation(time.DateTime, text, loc); err == nil {
 		// time.Parse takes a fraction of a second that the layout lacks.
-		if len(text) == len(timeLayout) {
+		if len(text) == len(time.DateTime) {
 			return &span{loyalty.InstantOf(at), loyalty.InstantOf(at) + 999}, nil
 		}
 		return nil, refuse(name, jsonx.Invalid)
@@ -114,5 +113,5 @@ func wallClock(at loyalty.Instant, loc *time.Location) string {
 	if at == 0 {
 		return ""
 	}
-	return at.In(loc).Format(timeLayout)
+	return at.In(loc).Format(time.DateTime)
 }

@@ -133,7 +133,7 @@ func newMemberAnswer(m loyalty.Found) memberAnswer {
 		Email:             p.Email,
 		IDCard:            p.IDCard,
 		MemberChannels:    make([]channelAnswer, 0, len(p.Channels)),
-		MemberID:          memberID(p.ExternalID, m.ID),
+		MemberID:          loyalty.ShownMemberID(p.ExternalID, m.ID),
 		MemberName:        p.RealName,
 		Mobile:            p.Phone,
 		NickName:          p.Nickname,

@@ -92,7 +92,7 @@ func newListedMember(m *loyalty.Found, snap *loyalty.Snapshot) listedMember {
 		CurrentScore:   m.Balance,
 		LabelList:      []string{},
 		Labels:         []string{},
-		MemberID:       memberID(m.Profile.ExternalID, m.ID),
+		MemberID:       loyalty.ShownMemberID(m.Profile.ExternalID, m.ID),
 		MemberPaidList: []struct{}{},
 		Mobile:         m.Profile.Phone,
 		NickName:       m.Profile.Nickname,

@@ -56,7 +56,7 @@ func (d *door) registerMobile(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return registered{memberID(done.ExternalID, done.Member)}, nil
+	return registered{loyalty.ShownMemberID(done.ExternalID, done.Member)}, nil
 }
 
 func (c *call) newProfile(snap *loyalty.Snapshot) (p loyalty.Profile, err error) {

@@ -1,6 +1,7 @@
 package loyalty
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -35,23 +36,21 @@ func open(v *View, who Who, at Stamp) (*account, error) {
 		return nil, err
 	}
 	s := v.state(id)
-	a := newAccount(s.member, v.Snapshot(), at.Now)
+	a := newAccount(s.member, slices.Collect(maps.Values(s.lots)), v.Snapshot(), at.Now)
 	a.view = v
-	for _, l := range s.lots {
-		if l.Remaining > 0 {
-			a.lots = append(a.lots, l)
-		}
-	}
-	slices.SortFunc(a.lots, func(x, y Lot) int { return compareSpendOrder(x.LotKey, y.LotKey) })
 	a.settle()
 	return a, nil
 }
 
-func newAccount(m Member, snap *Snapshot, now Instant) *account {
-	return &account{
-		Member: m, snap: snap, now: max(now, m.LastEntryAt),
+// newAccount takes lots in any order and keeps them.
+func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
+	a := &account{
+		Member: m, snap: snap, now: max(now, m.LastEntryAt), lots: lots,
 		changedLots: map[LotKey]bool{}, lapsed: map[LotKey]Lapsed{}, reversed: map[int64]Entry{},
 	}
+	a.dropEmpty() // what an earlier command of the batch has emptied
+	slices.SortFunc(a.lots, func(x, y Lot) int { return compareSpendOrder(x.LotKey, y.LotKey) })
+	return a
 }
 
 // effects is everything that the account did.
@@ -65,19 +64,10 @@ func (a *account) effects() Effects {
 		}
 		e.Lots = append(e.Lots, lot)
 	}
-	keys := make(map[LotKey]bool, len(a.lapsed))
-	for k := range a.lapsed {
-		keys[k] = true
-	}
-	for _, k := range sortedLots(keys) {
+	for _, k := range sortedLots(a.lapsed) {
 		e.Lapsed = append(e.Lapsed, a.lapsed[k])
 	}
-	nos := make([]int64, 0, len(a.reversed))
-	for no := range a.reversed {
-		nos = append(nos, no)
-	}
-	slices.Sort(nos)
-	for _, no := range nos {
+	for _, no := range slices.Sorted(maps.Keys(a.reversed)) {
 		e.Reversed = append(e.Reversed, a.reversed[no])
 	}
 	return e
@@ -202,7 +192,7 @@ func (a *account) join(key LotKey, points int64, pending bool) Part {
 		i = a.find(key)
 	}
 	if i < 0 {
-		i, _ = slices.BinarySearchFunc(a.lots, key, func(l Lot, k LotKey) int { return compareSpendOrder(l.LotKey, k) })
+		i, _ = a.place(key)
 		a.lots = slices.Insert(a.lots, i, Lot{LotKey: key, Pending: pending})
 	}
 	a.lots[i].Remaining += points
@@ -271,24 +261,23 @@ func (a *account) append(e Entry) *Entry {
 	return &a.entries[len(a.entries)-1]
 }
 
-// markReversed counts n points of an earlier entry as reversed.
+// markReversed counts n points of an earlier command's entry as reversed.
 func (a *account) markReversed(orig Entry, n int64) {
-	for i := range a.entries {
-		if a.entries[i].No == orig.No {
-			a.entries[i].Reversed += n
-			return
-		}
-	}
 	orig.Reversed += n
 	a.reversed[orig.No] = orig
 }
 
+// place is where the lot k stands among the open ones, or would.
+func (a *account) place(k LotKey) (i int, found bool) {
+	return slices.BinarySearchFunc(a.lots, k, func(l Lot, k LotKey) int { return compareSpendOrder(l.LotKey, k) })
+}
+
+// find is where the lot k stands among the open ones; -1 if it is none.
 func (a *account) find(k LotKey) int {
-	i, found := slices.BinarySearchFunc(a.lots, k, func(l Lot, k LotKey) int { return compareSpendOrder(l.LotKey, k) })
-	if !found {
-		return -1
+	if i, found := a.place(k); found {
+		return i
 	}
-	return i
+	return -1
 }
 
 func (a *account) dropEmpty() {

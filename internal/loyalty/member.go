@@ -62,6 +62,15 @@ const MaxMemberID = 9_999_999_999
 // MemberIDText is the memberId of the envelope protocol, 18 digits.
 func MemberIDText(id int64) string { return strconv.FormatInt(memberIDBase+id, 10) }
 
+// ShownMemberID is the memberId that a member is known by: the one it came with
+// from another system, else its own.
+func ShownMemberID(external string, id int64) string {
+	if external != "" {
+		return external
+	}
+	return MemberIDText(id)
+}
+
 // ParseMemberID reads a memberId; ok is false for anything else than the
 // 18 digits that MemberIDText makes.
 func ParseMemberID(text string) (id int64, ok bool) {

@@ -17,9 +17,7 @@ func AsOf(m Member, lots []Lot, snap *Snapshot, now Instant) (Member, []Entry) {
 	if m.NextDueAt > now {
 		return m, nil
 	}
-	a := newAccount(m, snap, now)
-	a.lots = slices.Clone(lots)
-	slices.SortFunc(a.lots, func(x, y Lot) int { return compareSpendOrder(x.LotKey, y.LotKey) })
+	a := newAccount(m, slices.Clone(lots), snap, now)
 	a.settle()
 	a.NextDueAt = a.nextDue()
 	return a.Member, a.entries

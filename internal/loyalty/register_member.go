@@ -100,7 +100,7 @@ func (c RegisterMember) create(v *View, at Stamp) (Effects, MemberRegistered, er
 	if level, _ := snap.LevelAt(0); level != nil {
 		m.Level = level.Number
 	}
-	a := newAccount(m, snap, at.Now)
+	a := newAccount(m, nil, snap, at.Now)
 	if c.Gift && snap.RegisterGift > 0 {
 		a.grant(snap.RegisterGift, Entry{Operation: OpRegisterGift, App: c.App})
 	}

@@ -3,6 +3,7 @@ package loyalty
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -244,12 +245,7 @@ type (
 // Changes collects what Apply took in.
 func (ws *WorkingSet) Changes() Changes {
 	var c Changes
-	ids := make([]int64, 0, len(ws.members))
-	for id := range ws.members {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(ws.members)) {
 		ws.members[id].collect(id, &c)
 	}
 	for i, b := range ws.identities {
@@ -286,15 +282,10 @@ func (s *memberState) collect(id int64, c *Changes) {
 	for _, no := range s.fresh {
 		c.Entries = append(c.Entries, *s.entries[no])
 	}
-	old := make([]int64, 0, len(s.reversed))
-	for no := range s.reversed {
-		if len(s.fresh) == 0 || no < s.fresh[0] {
-			old = append(old, no)
+	for _, no := range slices.Sorted(maps.Keys(s.reversed)) {
+		if len(s.fresh) == 0 || no < s.fresh[0] { // a new one is saved with it
+			c.Reversed = append(c.Reversed, *s.entries[no])
 		}
-	}
-	slices.Sort(old)
-	for _, no := range old {
-		c.Reversed = append(c.Reversed, *s.entries[no])
 	}
 	for _, k := range s.newKeys {
 		c.Keys = append(c.Keys, *s.keys[k])
@@ -302,16 +293,8 @@ func (s *memberState) collect(id int64, c *Changes) {
 	c.Audit = append(c.Audit, s.audit...)
 }
 
-func sortedLots(set map[LotKey]bool) []LotKey {
-	if len(set) == 0 {
-		return nil
-	}
-	keys := make([]LotKey, 0, len(set))
-	for k := range set {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareSpendOrder)
-	return keys
+func sortedLots[V any](set map[LotKey]V) []LotKey {
+	return slices.SortedFunc(maps.Keys(set), compareSpendOrder)
 }
 
 func compareIdentities(a, b Identity) int {

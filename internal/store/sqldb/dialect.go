@@ -40,10 +40,6 @@ func (d Dialect) ForUpdate() string { return d.onPostgres(" FOR UPDATE") }
 // ForShare keeps the selected rows from changing until the transaction ends.
 func (d Dialect) ForShare() string { return d.onPostgres(" FOR SHARE") }
 
-// ForUpdateSkipLocked locks those of the selected rows that nobody else has
-// locked and leaves the others out: for claiming work.
-func (d Dialect) ForUpdateSkipLocked() string { return d.onPostgres(" FOR UPDATE SKIP LOCKED") }
-
 // CollateC orders the text before it by bytes, as SQLite does anyway.
 func (d Dialect) CollateC() string { return d.onPostgres(` COLLATE "C"`) }
 
