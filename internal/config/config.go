@@ -32,7 +32,7 @@ type Config struct {
 // Common is what every subcommand takes.
 type Common struct {
 	// Data is the folder of everything that is kept in files: the embedded
-	// database, the encryption key.
+	// database, the encryption key, the text messages of the file sender.
 	Data string `toml:"data" name:"data" default:"./memberd-data" placeholder:"DIR" help:"Folder of the embedded database and the encryption key."`
 	// Database is sqlite:PATH or a postgres:// URL. Empty means the embedded
 	// database in the data folder.
@@ -68,6 +68,8 @@ type Server struct {
 	DrainDelay Duration  `toml:"drain_delay" name:"drain-delay" default:"0s" placeholder:"TIME" help:"How long to go on serving with a red /readyz after SIGTERM (at most 5s)."`
 	Timeout    Timeout   `toml:"timeout" embed:"" prefix:"timeout-"`
 	RateLimit  RateLimit `toml:"rate_limit" embed:"" prefix:"rate-limit-"`
+	SMS        SMS       `toml:"sms" embed:"" prefix:"sms-"`
+	Callback   Callback  `toml:"callback" embed:"" prefix:"callback-"`
 }
 
 // Timeout bounds how long a connection may take for each of its stages.
@@ -142,6 +144,8 @@ func (s *Server) Check() error {
 	if s.RateLimit.Burst > 0 && s.RateLimit.PerSecond == 0 {
 		errs = append(errs, errors.New("rate_limit.burst: has no meaning without rate_limit.per_second"))
 	}
+	errs = append(errs, s.SMS.check())
+	errs = append(errs, s.Callback.check()...)
 	for key, d := range map[string]Duration{
 		"timeout.read_header": s.Timeout.ReadHeader, "timeout.read": s.Timeout.Read,
 		"timeout.write": s.Timeout.Write, "timeout.idle": s.Timeout.Idle,
@@ -187,6 +191,9 @@ func (c *Common) DatabaseURL() string {
 	}
 	return "sqlite:" + filepath.Join(c.Data, "memberd.db")
 }
+
+// OutboxFile is the path to which the file sender appends messages.
+func (c *Common) OutboxFile() string { return filepath.Join(c.Data, "sms-outbox.jsonl") }
 
 // KeyFile is the path of the encryption key.
 func (c *Common) KeyFile() string { return filepath.Join(c.Data, "memberd.key") }

@@ -71,6 +71,10 @@ func TestDefaultsAreValid(t *testing.T) {
 	want := Server{
 		Listen: "127.0.0.1:8080", MaxBody: 1 << 20, Queue: 2048,
 		Timeout: Timeout{Duration(5 * time.Second), Duration(15 * time.Second), Duration(30 * time.Second), Duration(2 * time.Minute)},
+		SMS:     SMS{Sender: SMSFile, Timeout: Duration(10 * time.Second)},
+		Callback: Callback{
+			RetryBase: Duration(time.Minute), Workers: 256, PerApp: 32, Keep: Duration(30 * 24 * time.Hour),
+		},
 	}
 	if diff := cmp.Diff(want, r.config.Server); diff != "" {
 		t.Error(diff)
@@ -206,6 +210,18 @@ func TestCheck(t *testing.T) {
 		"drain":          {func(c *Config) { c.DrainDelay = Duration(6 * time.Second) }, "drain_delay: must be 0s to 5s, not 6s"},
 		"timeout":        {func(c *Config) { c.Timeout.Write = 0 }, "timeout.write:"},
 		"burst alone":    {func(c *Config) { c.RateLimit.Burst = 3 }, "rate_limit.burst: has no meaning"},
+		"sender":         {func(c *Config) { c.SMS.Sender = "pigeon" }, `sms.sender: must be file or http, not "pigeon"`},
+		"url of a file":  {func(c *Config) { c.SMS.URL = "https://u:hunter2@h" }, "sms.url: has no meaning without sms.sender http"},
+		"header, file":   {func(c *Config) { c.SMS.Header = []string{"A: hunter2"} }, "sms.header: has no meaning"},
+		"no url":         {func(c *Config) { c.SMS = SMS{Sender: SMSHTTP, Body: "b"} }, "sms.url: must be there"},
+		"no body":        {func(c *Config) { c.SMS = SMS{Sender: SMSHTTP, URL: "https://h"} }, "sms.body: must be there"},
+		"url of FTP":     {func(c *Config) { c.SMS = SMS{Sender: SMSHTTP, URL: "ftp://hunter2@h", Body: "b"} }, "sms.url: must be a URL"},
+		"phone in url":   {func(c *Config) { c.SMS = SMS{Sender: SMSHTTP, URL: "https://h/?to={phone}", Body: "b"} }, "sms.url: places for the message"},
+		"sms timeout":    {func(c *Config) { c.SMS.Timeout = Duration(time.Minute) }, "sms.timeout: must be 100ms to 20s"},
+		"retry base":     {func(c *Config) { c.Callback.RetryBase = 0 }, "callback.retry_base: must be 10ms to 1h"},
+		"no workers":     {func(c *Config) { c.Callback.Workers = 0 }, "callback.workers: must be 1 to 4096, not 0"},
+		"per app":        {func(c *Config) { c.Callback.PerApp = 5000 }, "callback.per_app: must be 1 to 4096"},
+		"keep":           {func(c *Config) { c.Callback.Keep = 0 }, "callback.keep: must be 1h"},
 		"negative limit": {func(c *Config) { c.RateLimit.PerSecond = -1 }, "rate_limit.per_second:"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -290,7 +306,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	all := settings()
-	if len(all) != 15 {
+	if len(all) != 26 {
 		t.Errorf("%d settings", len(all))
 	}
 	for _, s := range all {

@@ -13,8 +13,9 @@ import (
 )
 
 // Print writes c as a configuration file that reads back as c, each value with
-// where it came from. Passwords in the database URL are masked, so a file made
-// this way from a PostgreSQL set-up needs its password put back.
+// where it came from. Passwords in the database URL are masked, and so is what
+// may be a credential of an SMS provider, so a file made this way from such a
+// set-up needs them put back.
 func (r *Resolver) Print(w io.Writer, c *Config, ctx *kong.Context) error {
 	var plain, tables strings.Builder
 	table := ""
@@ -49,15 +50,27 @@ func literal(s setting, c *Config) string {
 	value := reflect.ValueOf(c).Elem().FieldByIndex(s.index)
 	switch v := value.Interface().(type) {
 	case string:
-		if s.Key == "database" {
-			v = WithoutPassword(v)
-		}
-		return quote(v)
+		return quote(shown(s.Key, v))
+	case []string:
+		return shownHeaders(v)
 	case Duration:
 		return quote(v.String())
 	default:
 		return fmt.Sprint(v)
 	}
+}
+
+// shown is a value as it can be printed.
+func shown(key, value string) string {
+	switch key {
+	case "database":
+		return WithoutPassword(value)
+	case "sms.url":
+		return onlyHost(value)
+	case "sms.body":
+		return masked(value)
+	}
+	return value
 }
 
 // WithoutPassword is a database URL that can be shown: the password, in its

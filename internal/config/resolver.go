@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -48,11 +49,25 @@ func (r *Resolver) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (an
 		return nil, nil
 	}
 	value, ok := r.file.values[s.Key]
-	if !ok {
+	if list, isList := value.([]any); !ok || isList && len(list) == 0 {
 		return nil, nil
 	}
 	r.sources[s.Key] = "file " + r.file.path
-	return r.checked(flag, fmt.Sprint(value), "configuration file "+r.file.path+", "+s.Key)
+	return r.checked(flag, text(value), "configuration file "+r.file.path+", "+s.Key)
+}
+
+// text is a value of the file as a flag takes it; of a list each element is a
+// line, as in the environment.
+func text(value any) string {
+	list, ok := value.([]any)
+	if !ok {
+		return fmt.Sprint(value)
+	}
+	lines := make([]string, len(list))
+	for i := range list {
+		lines[i] = fmt.Sprint(list[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // checked tries the value, because kong's own error would name the flag, which

@@ -8,6 +8,7 @@ import (
 
 	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -47,7 +48,7 @@ func (d *door) registerMobile(ctx context.Context, c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.checkSMSCode(); err != nil {
+	if err := d.checkSMSCode(ctx, c, profile.Phone); err != nil {
 		return nil, err
 	}
 	done, err := writer.Submit(ctx, d.Writer, loyalty.RegisterMember{
@@ -142,15 +143,21 @@ func (c *call) registerGift() (bool, error) {
 }
 
 // checkSMSCode asks for the code of a text message where the caller wants the
-// mobile proved: "1：需要校验，2：不需要校验(默认)". No code has been sent to anybody, so
-// none is right.
-func (c *call) checkSMSCode() error {
+// mobile proved: "1：需要校验，2：不需要校验(默认)". The codes are those of gateway
+// 6.1 (E-096). It comes last, as a refusal before it leaves the code unused; one
+// after it does not, so the same code is right for a repeat.
+func (d *door) checkSMSCode(ctx context.Context, c *call, mobile string) error {
 	flag, err := c.body.number(1, 2, 2, "mobileValidateFlag")
 	if err != nil || flag == 2 {
 		return err
 	}
-	if _, err := c.body.required(maxID, "validCode"); err != nil {
+	code, err := c.body.required(maxID, "validCode")
+	if err != nil {
 		return err
 	}
-	return errSMSCode
+	right, err := d.SMS.Check(ctx, c.app.MerchantID, mobile, code, sms.Register)
+	if err == nil && !right {
+		err = errSMSCode
+	}
+	return err
 }
