@@ -25,6 +25,17 @@ type account struct {
 	lapsed      map[LotKey]Lapsed // changed ones
 	entries     []Entry           // new ones
 	reversed    map[int64]Entry   // older ones whose Reversed moved
+	orders      []Order           // new and changed ones
+	reason      string            // of the entries that a refund makes
+	periods     int               // that have ended
+}
+
+// clone is the account as it stands, to come back to.
+func (a *account) clone() *account {
+	c := *a
+	c.lots, c.entries, c.orders = slices.Clone(a.lots), slices.Clone(a.entries), slices.Clone(a.orders)
+	c.changedLots, c.lapsed, c.reversed = maps.Clone(a.changedLots), maps.Clone(a.lapsed), maps.Clone(a.reversed)
+	return &c
 }
 
 // open books what is due for the member that who names and hands out its
@@ -38,6 +49,7 @@ func open(v *View, who Who, at Stamp) (*account, error) {
 	s := v.state(id)
 	a := newAccount(s.member, slices.Collect(maps.Values(s.lots)), v.Snapshot(), at.Now)
 	a.view = v
+	a.alignPeriod()
 	a.settle()
 	return a, nil
 }
@@ -55,7 +67,7 @@ func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
 
 // effects is everything that the account did.
 func (a *account) effects() Effects {
-	e := Effects{Member: &a.Member, Entries: a.entries}
+	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders}
 	a.NextDueAt = a.nextDue()
 	for _, k := range sortedLots(a.changedLots) {
 		lot := Lot{LotKey: k}
@@ -75,7 +87,7 @@ func (a *account) effects() Effects {
 
 // nextDue is when time will change the account next.
 func (a *account) nextDue() Instant {
-	next := Never
+	next := a.PeriodEnd
 	for _, l := range a.lots {
 		if l.Pending {
 			next = min(next, l.AvailableAt)
@@ -87,7 +99,8 @@ func (a *account) nextDue() Instant {
 }
 
 // settle books what time has brought up to now, each as an entry of its own at
-// its own instant: at one instant first releases, then expiries.
+// its own instant: at one instant first releases, then the end of a period,
+// then expiries.
 func (a *account) settle() {
 	for {
 		due := a.nextDue()
@@ -96,7 +109,7 @@ func (a *account) settle() {
 		}
 		now := a.now
 		a.now = max(due, a.LastEntryAt)
-		if !a.release(due) {
+		if !a.release(due) && !a.endPeriod(due) {
 			a.expire(due)
 		}
 		a.now = now
@@ -265,6 +278,36 @@ func (a *account) append(e Entry) *Entry {
 func (a *account) markReversed(orig Entry, n int64) {
 	orig.Reversed += n
 	a.reversed[orig.No] = orig
+}
+
+// entryNow is an entry that the refs lead to, or a new one, with what this
+// command has reversed of it.
+func (a *account) entryNow(no int64) Entry {
+	if e, ok := a.reversed[no]; ok {
+		return e
+	}
+	if i := slices.IndexFunc(a.entries, func(e Entry) bool { return e.No == no }); i >= 0 {
+		return a.entries[i]
+	}
+	return *a.view.entry(a.ID, no)
+}
+
+// entriesOf is the numbers of all entries of the order that the refs name,
+// ascending, new ones included.
+func (a *account) entriesOf(k OrderKey) []int64 {
+	nos := slices.Clone(a.view.ofOrder(a.ID))
+	for _, e := range a.entries {
+		if e.Order() == k {
+			nos = append(nos, e.No)
+		}
+	}
+	return nos
+}
+
+// orderNow is an order that this command has made or changed.
+func (a *account) orderNow(k OrderKey) Order {
+	i := slices.IndexFunc(a.orders, func(o Order) bool { return o.OrderKey == k })
+	return a.orders[i]
 }
 
 // place is where the lot k stands among the open ones, or would.

@@ -19,9 +19,27 @@ type Command[R any] interface {
 // Stamp is what a decision needs from outside: the time and fresh ids.
 type Stamp struct {
 	Now Instant // the merchant's clock, read after the member was locked
-	// MemberID and OpenID are fresh, for commands that ask for a new member.
-	MemberID int64
-	OpenID   string
+	// NewID is the first of the fresh numbers that the refs ask for, and OpenID
+	// fresh for commands that ask for a new member.
+	NewID  int64
+	OpenID string
+}
+
+// IDKind is a kind of number that the database hands out.
+type IDKind string
+
+// The kinds.
+const (
+	MemberIDs   IDKind = "member"
+	OrderIDs    IDKind = "order"
+	TemplateIDs IDKind = "template"
+	CouponIDs   IDKind = "coupon"
+)
+
+// NewIDs asks for fresh numbers of a kind, in a row.
+type NewIDs struct {
+	Kind  IDKind
+	Count int64
 }
 
 // Who refers to a member in one or several ways, which must agree.
@@ -50,17 +68,31 @@ func (w Who) identities() []Identity {
 
 // Refs names the rows of one command.
 type Refs struct {
-	Who        Who        // the member; its row and its open lots come with it
-	Identities []Identity // further names that must be looked up, taken or not
-	Keys       []KeyID    // of the member; the entry that a key made comes with it
-	Entries    []int64    // numbers of the member's entries
-	Order      Order      // all entries of the member of this order
-	Profile    bool       // the member's personal data
-	NewMember  bool       // a fresh member number and open id
+	Who     Who   // the member; its row and its open lots come with it
+	Holders []Who // members whose rows alone are needed, without lots
+	// Identities are further names that must be looked up, taken or not. The
+	// order or coupon that a number names comes with it.
+	Identities []Identity
+	Keys       []KeyID     // of the member; the entry that a key made comes with it
+	Entries    []int64     // numbers of the member's entries
+	Order      OrderKey    // all entries of the member of this order
+	RefundsOf  OrderKey    // refunds of the member that wait for this order
+	CouponsOf  OrderKey    // coupons of the member that were redeemed for this order
+	Coupons    []int64     // numbers of the member's coupons
+	Template   TemplateKey // a template, to be changed
+	Profile    bool        // the member's personal data
+	Marks      bool        // the member's labels and paid cards
+	New        NewIDs      // fresh numbers; for a member an open id as well
 }
 
 // AllIdentities are all look-ups of the command.
-func (r *Refs) AllIdentities() []Identity { return append(r.Who.identities(), r.Identities...) }
+func (r *Refs) AllIdentities() []Identity {
+	all := r.Who.identities()
+	for _, w := range r.Holders {
+		all = append(all, w.identities()...)
+	}
+	return append(all, r.Identities...)
+}
 
 // KeyOperation separates the key spaces of operations: the documents' own
 // examples use one id for several of them (E-017, G-101).
@@ -75,6 +107,8 @@ const (
 	KeyUpdate            KeyOperation = "update"             // envelope 2.1
 	KeySend              KeyOperation = "send"               // envelope 2.2
 	KeyReturn            KeyOperation = "return"             // envelope 2.3
+	KeyOrder             KeyOperation = "order"              // gateway 4.1
+	KeyRefund            KeyOperation = "refund"             // gateway 4.2
 )
 
 // KeyID names an idempotency key of a member.
@@ -109,6 +143,7 @@ type KeyRow struct {
 // their own ids; what is not named stays as it is.
 type Effects struct {
 	Member   *Member  // nil: no change
+	At       Instant  // merchant's clock
 	Profile  *Profile // nil: no change
 	Created  bool     // Member is new
 	Lots     []Lot    // Remaining 0 removes the lot
@@ -119,10 +154,47 @@ type Effects struct {
 	Released []Identity
 	Audit    []Audit
 	Key      *KeyRow
+
+	Orders    []Order // new ones and changed ones
+	OrderInfo *OrderInfoRow
+	Coupons   []Coupon // new ones and changed ones
+	Claims    *Claims
+	Marks     *Marks // nil: no change
+	Forget    bool   // the personal part of all orders
+	Template  *Template
+	Tell      []Callback // what partners are told besides what follows from the rest
+	Others    []Effects  // of further members
+}
+
+// Claims is how many coupons of a template a member has been given, counted for
+// templates that limit it.
+type Claims struct{ Member, Template, Count int64 }
+
+// OrderInfoRow is what a caller told about an order, with the order's number.
+type OrderInfoRow struct {
+	Member   int64
+	Merchant string
+	Seq      int64
+	OrderInfo
 }
 
 // Empty tells whether there is nothing to save.
-func (e *Effects) Empty() bool { return e.Member == nil && e.Key == nil }
+func (e *Effects) Empty() bool {
+	return e.Member == nil && e.Key == nil && e.Template == nil && len(e.Others) == 0
+}
+
+// TookID tells whether a row got the fresh number that the command asked for.
+func (e *Effects) TookID(kind IDKind) bool {
+	switch kind {
+	case MemberIDs:
+		return e.Created
+	case OrderIDs:
+		return len(e.Orders) > 0
+	case TemplateIDs:
+		return e.Template != nil
+	}
+	return len(e.Others) > 0
+}
 
 // AnyCommand is a command whose result type is forgotten, so that different
 // commands can stand in one queue.

@@ -26,7 +26,15 @@ type Member struct {
 	Status   Status
 
 	Level  int64 // number of the level reached
-	Growth int64 // growth value
+	Growth int64 // growth value of the present period
+	// Held is the level that the last period has earned for this one; 0 for none.
+	Held int64
+	// PeriodStart and PeriodEnd bound the period in which growth value counts;
+	// 0 and Never where there are no periods. The end is exclusive.
+	PeriodStart Instant
+	PeriodEnd   Instant
+	// AnnouncedUntil is up to which expiry EventPointsExpiring has been sent.
+	AnnouncedUntil Instant
 
 	Earned  int64 // totalScore: granted, less what was taken back
 	Used    int64 // usedScore: spent and expired, less what was given back
@@ -37,6 +45,11 @@ type Member struct {
 	Entries int64 // number of ledger entries, the last one's number
 	Credits int64 // how many of them are income
 	Audits  int64 // number of audit records
+	Orders  int64 // number of orders and refunds
+	Coupons int64 // number of coupons ever given
+
+	ConsumeCount int64 // orders, less those that were refunded as a whole
+	ConsumeFen   int64 // money of orders, less refunds
 
 	NextDueAt    Instant // when the next lot is released or expires
 	LastEntryAt  Instant // time of the newest entry; time never runs back for a member
@@ -163,6 +176,8 @@ const (
 	ByThirdParty IdentityKind = "third_party" // value: channel code, colon, open id of the channel
 	ByOpenID     IdentityKind = "open_id"
 	ByExternalID IdentityKind = "external_id"
+	ByOrder      IdentityKind = "order"  // value: space, slash, number
+	ByCoupon     IdentityKind = "coupon" // value: space, slash, number
 )
 
 // Secret tells whether values of the kind are personal data.
@@ -174,7 +189,8 @@ func (k IdentityKind) Secret() bool {
 	return false
 }
 
-// Identity is one name of a member, unique within the merchant.
+// Identity is one name of a member, or of an order or coupon of one, unique
+// within the merchant.
 type Identity struct {
 	Merchant string
 	Kind     IdentityKind

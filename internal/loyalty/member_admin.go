@@ -112,8 +112,9 @@ func (c ChangePhone) Decide(v *View, at Stamp) (Effects, MemberChanged, error) {
 	return e, MemberChanged{a.ID, a.Status}, nil
 }
 
-// EraseMember removes a member's personal data for good. Ids, keys and the
-// ledger stay; a later registration with the phone makes a new member.
+// EraseMember removes a member's personal data for good, labels, paid cards and
+// the papers of orders included. Ids, keys and the ledger stay; a later
+// registration with the phone makes a new member.
 type EraseMember struct {
 	Who Who
 	By  ByOperator
@@ -139,6 +140,7 @@ func (c EraseMember) Decide(v *View, at Stamp) (Effects, MemberChanged, error) {
 	e := a.effects()
 	e.Released = profile.identities(c.Who.Merchant)
 	e.Profile = &Profile{Store: profile.Store, ExternalID: profile.ExternalID}
+	e.Marks, e.Forget = &Marks{}, true
 	c.By.record(&e, "erase", a.now)
 	return e, MemberChanged{a.ID, a.Status}, nil
 }
@@ -156,25 +158,4 @@ func (p Profile) identities(merchant string) []Identity {
 		ids = append(ids, ch.identities(merchant)...)
 	}
 	return ids
-}
-
-// BookDue changes nothing by itself: it books what time has brought.
-type BookDue struct{ Who Who }
-
-// DueBooked tells how many entries were booked.
-type DueBooked struct{ Entries int }
-
-// Key is none: what is booked is due no more.
-func (c BookDue) Key() Key { return Key{} }
-
-// Refs is the member alone.
-func (c BookDue) Refs() Refs { return Refs{Who: c.Who} }
-
-// Decide refuses: MemberNotFound, MembersDisagree.
-func (c BookDue) Decide(v *View, at Stamp) (Effects, DueBooked, error) {
-	a, err := open(v, c.Who, at)
-	if err != nil || len(a.entries) == 0 {
-		return Effects{}, DueBooked{}, err
-	}
-	return a.effects(), DueBooked{len(a.entries)}, nil
 }

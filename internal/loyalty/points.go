@@ -111,13 +111,11 @@ type Detail struct {
 	OrgCode       string `json:"org_code,omitempty"`
 	OrgType       string `json:"org_type,omitempty"`
 	OrderFen      int64  `json:"order_fen,omitempty"` // amount of the order, in fen
+	Refund        string `json:"refund,omitempty"`    // number of the refund that took the points back
 }
 
-// Order is the order of the entry, with the space of its number.
-func (e *Entry) Order() Order { return Order{Space: e.Space, No: e.OrderNo} }
-
-// Order names an order: its number means something in a number space only.
-type Order struct{ Space, No string }
+// Order names the order of the entry.
+func (e *Entry) Order() OrderKey { return OrderKey{Space: e.Space, No: e.OrderNo} }
 
 // Left is how much of the entry can still be reversed.
 func (e *Entry) Left() int64 { return e.Amount - e.Reversed }

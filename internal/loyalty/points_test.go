@@ -34,7 +34,7 @@ func wantTotals(t *testing.T, w *loyaltytest.World, who loyalty.Who, want ...int
 
 func wantError(t *testing.T, err error, want loyalty.Code) {
 	t.Helper()
-	if err != want {
+	if code, _ := loyalty.CodeOf(err); code != want {
 		t.Errorf("got %v, want %v", err, want)
 	}
 }

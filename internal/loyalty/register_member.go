@@ -36,7 +36,7 @@ func (c RegisterMember) Key() Key { return Key{} }
 
 // Refs is whoever has the phone, and whoever has the other names.
 func (c RegisterMember) Refs() Refs {
-	r := Refs{Who: Who{Merchant: c.Merchant, Phone: c.Profile.Phone}, Profile: true, NewMember: true}
+	r := Refs{Who: Who{Merchant: c.Merchant, Phone: c.Profile.Phone}, Profile: true, New: NewIDs{MemberIDs, 1}}
 	for _, i := range []Identity{
 		{c.Merchant, ByOuterID, c.Profile.OuterUserID},
 		{c.Merchant, ByExternalID, c.Profile.ExternalID},
@@ -88,7 +88,7 @@ func (c RegisterMember) create(v *View, at Stamp) (Effects, MemberRegistered, er
 		}
 	}
 	m := Member{
-		ID: at.MemberID, Merchant: c.Merchant, OpenID: at.OpenID, Status: Active,
+		ID: at.NewID, Merchant: c.Merchant, OpenID: at.OpenID, Status: Active,
 		NextDueAt: Never, RegisteredAt: at.Now,
 	}
 	if c.OpenID != "" {
@@ -97,9 +97,8 @@ func (c RegisterMember) create(v *View, at Stamp) (Effects, MemberRegistered, er
 	if c.RegisteredAt != 0 {
 		m.RegisteredAt = c.RegisteredAt
 	}
-	if level, _ := snap.LevelAt(0); level != nil {
-		m.Level = level.Number
-	}
+	m.Level = snap.levelFor(0, 0)
+	m.PeriodEnd = snap.Growth.Period.end(m.RegisteredAt, at.Now, snap.loc)
 	a := newAccount(m, nil, snap, at.Now)
 	if c.Gift && snap.RegisterGift > 0 {
 		a.grant(snap.RegisterGift, Entry{Operation: OpRegisterGift, App: c.App})

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Settings is everything a merchant can decide about its programme. It is one
@@ -49,6 +51,80 @@ type Settings struct {
 	Stores []string `json:"stores,omitempty"`
 	// MobileRegistration switches envelope 1.6 (finding E-090).
 	MobileRegistration bool `json:"mobile_registration"`
+	// Growth is how orders raise the growth value.
+	Growth GrowthRule `json:"growth"`
+	// Orders is what orders and refunds do where the caller leaves it open.
+	Orders OrderRules `json:"orders"`
+	// SMS bounds verification codes.
+	SMS SMSRules `json:"sms"`
+	// Callbacks is what partners are told besides registrations and changes of
+	// points.
+	Callbacks CallbackRules `json:"callbacks"`
+}
+
+// CallbackRules are a merchant's decisions about callbacks.
+type CallbackRules struct {
+	// Also are further kinds of events that are sent.
+	Also []EventKind `json:"also"`
+	// NumbersAsText sends the numbers of 1.5 as JSON strings (finding E-085).
+	NumbersAsText bool `json:"numbers_as_text"`
+	// ExpiringDays is how many days before their end points are announced by
+	// EventPointsExpiring.
+	ExpiringDays int `json:"expiring_days"`
+}
+
+// GrowthRule is how money raises the growth value.
+type GrowthRule struct {
+	// Rate is growth per yuan, rounded down once per order; a numerator of 0
+	// means that orders raise nothing.
+	Rate Fraction `json:"rate"`
+	// Period is how long growth value counts, Downgrade what the period's end
+	// does to levels.
+	Period    GrowthPeriod `json:"period"`
+	Downgrade Downgrade    `json:"downgrade"`
+}
+
+// OrderRules are a merchant's decisions about orders and refunds.
+type OrderRules struct {
+	// Score says what an order without order_score earns.
+	Score OrderScore `json:"score"`
+	// EarlyRefund says what becomes of a refund that arrives before its order.
+	EarlyRefund EarlyRefund `json:"early_refund"`
+	// ParkDays is how long a parked refund waits for its order.
+	ParkDays int `json:"park_days"`
+	// ReturnCoupons gives coupons that were redeemed for an order back with the
+	// refund that completes it. The document leaves that to gateway 5.3.
+	ReturnCoupons bool `json:"return_coupons"`
+}
+
+// OrderScore is the policy for orders whose caller names no points.
+type OrderScore string
+
+// The policies.
+const (
+	ScoreZero OrderScore = "zero" // no points
+	ScoreRule OrderScore = "rule" // what the points rule gives for the amount
+)
+
+// EarlyRefund is the policy for refunds of orders that are not known yet.
+type EarlyRefund string
+
+// The policies.
+const (
+	EarlyRefuse EarlyRefund = "refuse" // refused, as the document says
+	EarlyPark   EarlyRefund = "park"   // kept, and applied when the order lands
+)
+
+// SMSRules are the shape and the limits of SMS codes. A limit of 0 is none.
+type SMSRules struct {
+	Digits        int `json:"digits"`
+	LifeSeconds   int `json:"life_seconds"`
+	PerPhoneDay   int `json:"per_phone_day"`   // sends to a phone in a calendar day
+	PauseSeconds  int `json:"pause_seconds"`   // between two sends to a phone
+	PerAppDay     int `json:"per_app_day"`     // sends of an app in a calendar day
+	PerSourceHour int `json:"per_source_hour"` // sends asked for from one address in an hour
+	// Text is the message; {code} stands for the code.
+	Text string `json:"text"`
 }
 
 // PointsRule is how money earns points and how long points live.
@@ -147,6 +223,13 @@ func DefaultSettings() Settings {
 		},
 		MemberCodeSeconds:  300,
 		MobileRegistration: true,
+		Growth:             GrowthRule{Rate: Fraction{Num: 1, Den: 1}, Period: GrowthPeriod{Kind: PeriodLife}, Downgrade: DowngradeNone},
+		Orders:             OrderRules{Score: ScoreZero, EarlyRefund: EarlyRefuse, ParkDays: 90},
+		Callbacks:          CallbackRules{Also: []EventKind{}, ExpiringDays: 30},
+		SMS: SMSRules{
+			Digits: 4, LifeSeconds: 300, PerPhoneDay: 10, PauseSeconds: 60, PerAppDay: 10_000, PerSourceHour: 1_000,
+			Text: "验证码 {code}, 5 分钟内有效, 请勿告知他人",
+		},
 	}
 }
 
@@ -183,6 +266,9 @@ type Snapshot struct {
 	// ClockOffset is how far the merchant's clock is ahead of the real one, in
 	// milliseconds; only sandbox merchants have one.
 	ClockOffset int64
+	// Apps are the enabled apps of the merchant that have a callback URL,
+	// ascending. Each gets every event.
+	Apps []string
 	Settings
 
 	loc    *time.Location
@@ -219,8 +305,10 @@ const (
 )
 
 func (s Settings) validate() error {
-	if r := s.Points.Rate; r.Num < 0 || r.Den < 1 || max(r.Num, r.Den) > maxRate {
-		return fmt.Errorf("points.rate: %d/%d is no rate, or beyond %d", r.Num, r.Den, maxRate)
+	for name, r := range map[string]Fraction{"points.rate": s.Points.Rate, "growth.rate": s.Growth.Rate} {
+		if r.Num < 0 || r.Den < 1 || max(r.Num, r.Den) > maxRate {
+			return fmt.Errorf("%s: %d/%d is no rate, or beyond %d", name, r.Num, r.Den, maxRate)
+		}
 	}
 	switch s.Points.Validity.Kind {
 	case RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited:
@@ -262,7 +350,68 @@ func (s Settings) validate() error {
 	if s.MemberCodeSeconds < 1 || s.MemberCodeSeconds > maxCodeSeconds {
 		return fmt.Errorf("member_code_seconds is between 1 and %d", maxCodeSeconds)
 	}
-	return errors.Join(s.validateEvents(), s.validateLevels())
+	return errors.Join(s.validateEvents(), s.validateLevels(), s.validateOrders(), s.Growth.validate(), s.SMS.validate(), s.Callbacks.validate())
+}
+
+func (r CallbackRules) validate() error {
+	for _, k := range r.Also {
+		switch k {
+		case EventLevelChanged, EventPointsExpiring, EventPointsExpired, EventCouponGiven, EventCouponUsed, EventCouponExpired:
+		default:
+			return fmt.Errorf("callbacks.also: %q", k)
+		}
+	}
+	if r.ExpiringDays < 1 || r.ExpiringDays > 366 {
+		return fmt.Errorf("callbacks.expiring_days: %d is not between 1 and 366", r.ExpiringDays)
+	}
+	return nil
+}
+
+func (s Settings) validateOrders() error {
+	if o := s.Orders.Score; o != ScoreZero && o != ScoreRule {
+		return fmt.Errorf("orders.score: %q", o)
+	}
+	if e := s.Orders.EarlyRefund; e != EarlyRefuse && e != EarlyPark {
+		return fmt.Errorf("orders.early_refund: %q", e)
+	}
+	if d := s.Orders.ParkDays; d < 1 || d > maxPeriods {
+		return fmt.Errorf("orders.park_days: %d is not between 1 and %d", d, maxPeriods)
+	}
+	return nil
+}
+
+func (g GrowthRule) validate() error {
+	switch p := g.Period; {
+	case p.Kind == PeriodLife, p.Kind == PeriodYear:
+	case p.Kind == PeriodMonths && p.N >= 1 && p.N <= maxMonths:
+	default:
+		return fmt.Errorf("growth.period: %q of %d", p.Kind, p.N)
+	}
+	if d := g.Downgrade; d != DowngradeNone && d != DowngradeFitting && d != DowngradeStep {
+		return fmt.Errorf("growth.downgrade: %q", d)
+	}
+	return nil
+}
+
+func (r SMSRules) validate() error {
+	if r.Digits < 4 || r.Digits > 8 {
+		return fmt.Errorf("sms.digits: %d is not between 4 and 8", r.Digits)
+	}
+	if r.LifeSeconds < 1 || r.LifeSeconds > maxCodeSeconds {
+		return fmt.Errorf("sms.life_seconds is between 1 and %d", maxCodeSeconds)
+	}
+	for name, n := range map[string]int{
+		"sms.per_phone_day": r.PerPhoneDay, "sms.pause_seconds": r.PauseSeconds,
+		"sms.per_app_day": r.PerAppDay, "sms.per_source_hour": r.PerSourceHour,
+	} {
+		if n < 0 || n > maxPoints {
+			return fmt.Errorf("%s: %d is not between 0 and %d", name, n, int64(maxPoints))
+		}
+	}
+	if !strings.Contains(r.Text, "{code}") || utf8.RuneCountInString(r.Text) > MaxName {
+		return fmt.Errorf("sms.text: needs {code} and has at most %d characters", MaxName)
+	}
+	return nil
 }
 
 func (s Settings) validateEvents() error {

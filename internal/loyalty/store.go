@@ -9,10 +9,10 @@ import (
 // that begins before the first Load.
 type Store interface {
 	Begin(ctx context.Context) (Tx, error)
-	// ReserveMemberIDs hands out n fresh member numbers, the first of which it
+	// ReserveIDs hands out n fresh numbers of a kind, the first of which it
 	// returns. Numbers that are not used are lost; gaps are allowed. For n = 0 it
 	// writes all the same: the writer asks so whether writes go through.
-	ReserveMemberIDs(ctx context.Context, n int64) (first int64, err error)
+	ReserveIDs(ctx context.Context, kind IDKind, n int64) (first int64, err error)
 }
 
 // Tx is one batch in a database. Its errors wrap one of the sentinels below.

@@ -76,3 +76,10 @@ func (v Validity) ExpiresAt(start Instant, loc *time.Location) Instant {
 func endOfYear(i Instant, loc *time.Location) Instant {
 	return InstantOf(time.Date((i-1).In(loc).Year()+1, 1, 1, 0, 0, 0, 0, loc))
 }
+
+// How far the clock of a sandbox merchant can be moved, in milliseconds: a year
+// and a bit at once, and a hundred years in all.
+const (
+	MaxClockStep   int64 = 400 * 24 * 3600 * 1000
+	MaxClockOffset int64 = 36_525 * 24 * 3600 * 1000
+)

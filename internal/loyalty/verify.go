@@ -13,8 +13,9 @@ type Difference struct {
 	Recomputed string
 }
 
-// Verifier recomputes one member from its ledger. Feed it every entry in
-// order, then ask Differences.
+// Verifier recomputes one member from its ledger, orders and coupons. Feed it
+// every entry, order and coupon in the order of their numbers, then ask
+// Differences.
 type Verifier struct {
 	want     Member
 	lots     map[LotKey]Lot
@@ -23,8 +24,20 @@ type Verifier struct {
 	reversed map[int64]int64  // recomputed
 	stored   map[int64]int64  // as the entries say
 	amounts  map[int64]int64
+	grants   map[int64]Entry    // by number
+	refunded map[OrderKey]int64 // points taken back, as the entries say
+	orders   map[OrderKey]*Order
+	sums     map[OrderKey]*Order // of booked refunds, by their order
+	claims   map[int64]int64     // coupons by template
 	at       Instant
 	found    []Difference
+}
+
+// MemberRows are rows of a member that are compared with what is recomputed.
+type MemberRows struct {
+	Lots   []Lot
+	Lapsed []Lapsed
+	Claims []Claims
 }
 
 // NewVerifier is for one member.
@@ -32,6 +45,8 @@ func NewVerifier(member int64) *Verifier {
 	return &Verifier{
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
 		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
+		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
+		sums: map[OrderKey]*Order{}, claims: map[int64]int64{},
 	}
 }
 
@@ -107,6 +122,7 @@ func (v *Verifier) total(e Entry) {
 	switch e.Kind {
 	case Grant:
 		w.Earned += e.Points
+		v.grants[e.No] = e
 	case Spend, Expiry:
 		w.Used += e.Amount
 	case Release, WriteOff:
@@ -118,6 +134,9 @@ func (v *Verifier) total(e Entry) {
 		w.Earned -= e.Amount + e.Pending
 		w.Used -= e.Lapsed
 		v.reversed[e.Reverses] += e.Amount
+		if e.Detail.Refund != "" {
+			v.refunded[OrderKey{e.Space, e.Detail.Refund}] += e.Amount
+		}
 		if own, ok := v.ownLot[e.Reverses]; ok && e.Lapsed > 0 {
 			lapsed := v.lapsed[own]
 			lapsed.Attributed += e.Lapsed
@@ -128,7 +147,7 @@ func (v *Verifier) total(e Entry) {
 
 // Differences compares what is stored with what the entries say. snap may be
 // nil; then the level is not checked.
-func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snapshot) []Difference {
+func (v *Verifier) Differences(m Member, rows MemberRows, snap *Snapshot) []Difference {
 	w := v.want
 	v.equal("entries", m.Entries, w.Entries)
 	v.equal("credits", m.Credits, w.Credits)
@@ -139,8 +158,11 @@ func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snap
 	v.equal("pending", m.Pending, w.Pending)
 	v.equal("deficit", m.Deficit, w.Deficit)
 	v.equal("last entry time", int64(m.LastEntryAt), int64(w.LastEntryAt))
-	v.compareLots(m, lots)
-	v.compareLapsed(lapsed)
+	v.compareLots(m, rows.Lots)
+	v.compareLapsed(rows.Lapsed)
+	v.compareOrders(m)
+	v.equal("coupons", m.Coupons, w.Coupons)
+	v.compareClaims(rows.Claims)
 	for no, stored := range v.stored {
 		v.equal(fmt.Sprintf("entry %d reversed", no), stored, v.reversed[no])
 		if back := v.reversed[no]; back > v.amounts[no] {
@@ -148,11 +170,7 @@ func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snap
 		}
 	}
 	if snap != nil {
-		want := int64(0)
-		if level, _ := snap.LevelAt(m.Growth); level != nil {
-			want = level.Number
-		}
-		v.equal("level", m.Level, want)
+		v.equal("level", m.Level, snap.levelFor(m.Held, m.Growth))
 	}
 	slices.SortStableFunc(v.found, func(a, b Difference) int {
 		return slices.Compare([]byte(a.Field), []byte(b.Field))
@@ -161,7 +179,7 @@ func (v *Verifier) Differences(m Member, lots []Lot, lapsed []Lapsed, snap *Snap
 }
 
 func (v *Verifier) compareLots(m Member, lots []Lot) {
-	ledger := account{}
+	ledger := account{Member: Member{PeriodEnd: m.PeriodEnd}}
 	var usable, pending int64
 	for _, l := range lots {
 		want := v.lots[l.LotKey]

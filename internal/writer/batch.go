@@ -80,10 +80,10 @@ func (w *Writer) fail(jobs []*job, err error) {
 
 // decided is the outcome of one command, held back until the commit.
 type decided struct {
-	job     *job
-	result  any
-	err     error
-	created bool // a member, with the job's fresh ids
+	job    *job
+	result any
+	err    error
+	tookID bool // a row got the job's fresh number
 }
 
 // tooManyRows: the commands refer to more rows than a batch should hold, which
@@ -135,8 +135,8 @@ func (w *Writer) try(jobs []*job) (rest []*job, err error) {
 	w.opts.Observer.Batch(len(outcomes), "ok")
 	tx.Rollback() // the connection is free before anybody is answered
 	for _, d := range outcomes {
-		if d.job.command.Refs.NewMember && !d.created && !d.job.fixed {
-			w.ids.giveBack(d.job.stamp.MemberID)
+		if d.job.command.Refs.New.Count == 1 && !d.tookID && !d.job.fixed {
+			w.ids.giveBack(d.job.command.Refs.New.Kind, d.job.stamp.NewID)
 		}
 		d.job.finish(d.result, d.err)
 	}
@@ -164,7 +164,7 @@ func (w *Writer) decide(ws *loyalty.WorkingSet, jobs []*job) (outcomes []decided
 			changed = changed || !effects.Empty()
 			ws.Apply(effects)
 		}
-		outcomes = append(outcomes, decided{j, result, err, err == nil && effects.Created})
+		outcomes = append(outcomes, decided{j, result, err, err == nil && effects.TookID(j.command.Refs.New.Kind)})
 	}
 	return outcomes, changed
 }
@@ -216,7 +216,7 @@ type Outcome struct {
 // and the test of split invariance use it.
 func Replay(store loyalty.Store, commands []Stamped, sizes []int) []Outcome {
 	opts := Options{Now: time.Now, Observer: silent{}, Logger: discard}
-	w := &Writer{store: store, ids: &idBlock{store: store}, opts: opts, closed: true} // nobody submits to it
+	w := &Writer{store: store, ids: &idBlocks{store: store}, opts: opts, closed: true} // nobody submits to it
 	jobs := make([]*job, len(commands))
 	for i, c := range commands {
 		jobs[i] = &job{command: c.Command, stamp: c.Stamp, fixed: true, done: make(chan struct{})}

@@ -52,7 +52,7 @@ func (w *Writer) suspend(err error) {
 		for {
 			time.Sleep(probeInterval)
 			ctx, cancel := context.WithTimeout(context.Background(), probeTimeout)
-			_, err := w.store.ReserveMemberIDs(ctx, 0) // writes, and costs no id
+			_, err := w.store.ReserveIDs(ctx, loyalty.MemberIDs, 0) // writes, and costs no id
 			cancel()
 			if err == nil {
 				w.health.set(nil)
@@ -69,60 +69,80 @@ func (w *Writer) suspend(err error) {
 	})
 }
 
-// blockSize is how many member numbers are taken from the database at once.
+// blockSize is how many numbers of a kind are taken from the database at once.
 const blockSize = 1_000
 
-// idBlock hands out fresh ids from a block that the database has reserved for
-// this process. Two workers share it.
-type idBlock struct {
-	store     loyalty.Store
-	mu        sync.Mutex
-	next, end int64
-	unused    []int64 // handed out for a registration that made no member
+// idBlocks hands out fresh numbers of every kind. Two workers share it.
+type idBlocks struct {
+	store loyalty.Store
+	mu    sync.Mutex
+	kinds map[loyalty.IDKind]*idBlock
 }
 
-// stamp gives every job that asks for a new member its ids. It runs before the
+// idBlock is the numbers of one kind that the database has reserved for this
+// process.
+type idBlock struct {
+	next, end int64
+	unused    []int64 // handed out for a command that used none
+}
+
+// stamp gives every job that asks for new rows its numbers. It runs before the
 // batch's transaction: a reservation is a transaction of its own.
-func (b *idBlock) stamp(ctx context.Context, jobs []*job) error {
+func (b *idBlocks) stamp(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
-		if !j.command.Refs.NewMember || j.stamp.MemberID != 0 {
+		want := j.command.Refs.New
+		if want.Count == 0 || j.stamp.NewID != 0 {
 			continue
 		}
-		id, err := b.take(ctx)
+		id, err := b.take(ctx, want)
 		if err != nil {
 			return err
 		}
-		var open [16]byte
-		_, _ = rand.Read(open[:]) // never fails
-		j.stamp.MemberID, j.stamp.OpenID = id, hex.EncodeToString(open[:])
+		j.stamp.NewID = id
+		if want.Kind == loyalty.MemberIDs {
+			var open [16]byte
+			_, _ = rand.Read(open[:]) // never fails
+			j.stamp.OpenID = hex.EncodeToString(open[:])
+		}
 	}
 	return nil
 }
 
-func (b *idBlock) take(ctx context.Context) (int64, error) {
+// take is the first of so many numbers in a row. A rest of a block that is too
+// short is lost.
+func (b *idBlocks) take(ctx context.Context, want loyalty.NewIDs) (int64, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if n := len(b.unused); n > 0 {
-		id := b.unused[n-1]
-		b.unused = b.unused[:n-1]
+	block := b.kinds[want.Kind]
+	if block == nil {
+		block = &idBlock{}
+		if b.kinds == nil {
+			b.kinds = map[loyalty.IDKind]*idBlock{}
+		}
+		b.kinds[want.Kind] = block
+	}
+	if n := len(block.unused); n > 0 && want.Count == 1 {
+		id := block.unused[n-1]
+		block.unused = block.unused[:n-1]
 		return id, nil
 	}
-	if b.next == b.end {
-		first, err := b.store.ReserveMemberIDs(ctx, blockSize)
+	if block.end-block.next < want.Count {
+		size := max(blockSize, want.Count)
+		first, err := b.store.ReserveIDs(ctx, want.Kind, size)
 		if err != nil {
 			return 0, err
 		}
-		b.next, b.end = first, first+blockSize
+		block.next, block.end = first, first+size
 	}
-	id := b.next
-	b.next++
+	id := block.next
+	block.next += want.Count
 	return id, nil
 }
 
-// giveBack takes an id that made no member: registering is mostly finding, and
+// giveBack takes a number that no row got: registering is mostly finding, and
 // member numbers have ten digits for all time.
-func (b *idBlock) giveBack(id int64) {
+func (b *idBlocks) giveBack(kind loyalty.IDKind, id int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.unused = append(b.unused, id)
+	b.kinds[kind].unused = append(b.kinds[kind].unused, id)
 }

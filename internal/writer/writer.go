@@ -74,7 +74,7 @@ type Options struct {
 type Writer struct {
 	store   loyalty.Store
 	opts    Options
-	ids     *idBlock
+	ids     *idBlocks
 	queue   chan *job
 	workers sync.WaitGroup
 
@@ -120,7 +120,7 @@ func New(store loyalty.Store, opts Options) *Writer {
 		opts.Logger = discard
 	}
 	w := &Writer{
-		store: store, opts: opts, ids: &idBlock{store: store},
+		store: store, opts: opts, ids: &idBlocks{store: store},
 		queue: make(chan *job, opts.Queue),
 	}
 	for range opts.Workers {

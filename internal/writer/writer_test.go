@@ -40,13 +40,13 @@ func (f *faulty) Begin(ctx context.Context) (loyalty.Tx, error) {
 	return &faultyTx{tx, f}, err
 }
 
-func (f *faulty) ReserveMemberIDs(ctx context.Context, n int64) (int64, error) {
+func (f *faulty) ReserveIDs(ctx context.Context, kind loyalty.IDKind, n int64) (int64, error) {
 	if f.onBegin != nil {
 		if err := f.onBegin(); err != nil {
 			return 0, err
 		}
 	}
-	return f.Memory.ReserveMemberIDs(ctx, n)
+	return f.Memory.ReserveIDs(ctx, kind, n)
 }
 
 func (tx *faultyTx) Load(ctx context.Context, refs []loyalty.Refs) (*loyalty.WorkingSet, error) {
@@ -375,7 +375,7 @@ func TestAPhoneThatMovesWithinABatch(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
 	at := func(n int64) loyalty.Stamp {
-		return loyalty.Stamp{Now: loyalty.Instant(1_768_000_000_000 + n), MemberID: n, OpenID: fmt.Sprintf("%032d", n)}
+		return loyalty.Stamp{Now: loyalty.Instant(1_768_000_000_000 + n), NewID: n, OpenID: fmt.Sprintf("%032d", n)}
 	}
 	phone := func(p string) loyalty.Who { return loyalty.Who{Merchant: "m", Phone: p} }
 	key := loyalty.ChangePoints{Event: "event_add", Points: 7, ID: "k", KeyOp: loyalty.KeyChange}

@@ -33,25 +33,43 @@ func Merchants() []*loyalty.Snapshot {
 		}
 		return snap
 	}
+	told := func(snap *loyalty.Snapshot, apps ...string) *loyalty.Snapshot {
+		snap.Apps = apps
+		return snap
+	}
 	day := int64(24 * time.Hour / time.Millisecond)
 	return []*loyalty.Snapshot{
 		build("refuse", 0, func(s *loyalty.Settings) {
 			s.RegisterGift = 20
+			s.Orders = loyalty.OrderRules{Score: loyalty.ScoreRule, EarlyRefund: loyalty.EarlyPark, ParkDays: 10}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 20}
 		}),
 		build("negative", 40*day, func(s *loyalty.Settings) {
 			s.Clawback, s.GiveBack = loyalty.ClawbackNegative, loyalty.GiveBackVoid
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.MonthEnd, N: 0}
 			s.StrictChangeID = true
+			s.Orders = loyalty.OrderRules{Score: loyalty.ScoreRule, EarlyRefund: loyalty.EarlyPark, ReturnCoupons: true, ParkDays: 3}
+			s.Growth.Rate = loyalty.Fraction{Num: 3, Den: 7}
+			s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodMonths, N: 1}
+			s.Growth.Downgrade = loyalty.DowngradeFitting
 		}),
-		build("floor", 3*day, func(s *loyalty.Settings) {
+		told(build("floor", 3*day, func(s *loyalty.Settings) {
 			s.Clawback, s.GiveBack = loyalty.ClawbackFloor, loyalty.GiveBackOriginal
+			s.Orders.ReturnCoupons = true
+			s.Callbacks.ExpiringDays = 10
+			s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodMonths, N: 2}
+			s.Growth.Downgrade = loyalty.DowngradeStep
+			s.Callbacks.Also = []loyalty.EventKind{
+				loyalty.EventLevelChanged, loyalty.EventPointsExpired, loyalty.EventCouponGiven, loyalty.EventCouponUsed,
+				loyalty.EventPointsExpiring, loyalty.EventCouponExpired,
+			}
+			s.Points.Rate = loyalty.Fraction{Num: 2, Den: 3}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingMonths, N: 1}
-		}),
+		}), "app-a", "app-b"),
 		build("waiting", -7*day, func(s *loyalty.Settings) {
 			s.Clawback = loyalty.ClawbackNegative
-			s.Points.WaitingDays = 3
-			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 10}
+			s.Points.WaitingDays = 6
+			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 12}
 		}),
 		build("own-lot", 0, func(s *loyalty.Settings) {
 			s.OwnLotOnly, s.Clawback = true, loyalty.ClawbackNegative
@@ -78,6 +96,11 @@ type generator struct {
 	entries   map[int64]int64                   // newest known entry number by member
 	used      map[string][]loyalty.ChangePoints // by merchant, to repeat
 	rollbacks []Step
+	orders    map[string][]loyalty.RecordOrder // by merchant, to repeat and to refund
+	refunds   map[string][]loyalty.RefundOrder
+	gives     map[string][]loyalty.GiveCoupons
+	coupons   map[string][]namedCoupon
+	give      loyalty.GiveCoupons  // the last one
 	current   *loyalty.Snapshot    // merchant of the present burst
 	next      []loyalty.AnyCommand // to follow at once
 }
@@ -88,6 +111,8 @@ func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.S
 	g := &generator{
 		rng: rand.New(rand.NewPCG(seed, 1)), merchants: merchants, now: start, nextID: 1,
 		made: map[string][]int64{}, entries: map[int64]int64{}, used: map[string][]loyalty.ChangePoints{},
+		orders: map[string][]loyalty.RecordOrder{}, refunds: map[string][]loyalty.RefundOrder{},
+		gives: map[string][]loyalty.GiveCoupons{}, coupons: map[string][]namedCoupon{},
 	}
 	steps := make([]Step, 0, n)
 	for range n {
@@ -100,7 +125,7 @@ func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.S
 }
 
 // burstsOf weighs Merchants by how seldom what only they can do comes about.
-var burstsOf = []int{0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 4, 5}
+var burstsOf = []int{0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 5}
 
 // learn keeps what later commands refer to.
 func (g *generator) learn(s Step) {
@@ -111,6 +136,10 @@ func (g *generator) learn(s Step) {
 		}
 	case loyalty.PointsChanged:
 		g.entries[r.Member] = max(g.entries[r.Member], r.Entry)
+	case loyalty.CouponsGiven:
+		if s.Outcome.Err == nil {
+			g.learnGiven(g.give, r)
+		}
 	case loyalty.RolledBack:
 		g.entries[r.Member] = max(g.entries[r.Member], r.Entry)
 	}
@@ -148,10 +177,14 @@ func (g *generator) step() Step {
 	snap := g.current
 	at := g.tick() + loyalty.Instant(snap.ClockOffset)
 	step := Step{Merchant: snap.Merchant}
-	step.Stamp = loyalty.Stamp{Now: at, MemberID: g.nextID, OpenID: fmt.Sprintf("%032x", g.nextID)}
+	step.Stamp = loyalty.Stamp{Now: at, NewID: g.nextID, OpenID: fmt.Sprintf("%032x", g.nextID)}
 	g.nextID++
 	if len(g.next) > 0 {
 		step.Command, g.next = g.next[0], g.next[1:]
+		return step
+	}
+	if g.chance(35) {
+		g.ofOrders(&step)
 		return step
 	}
 	switch n := g.pick(100); {
@@ -174,12 +207,40 @@ func (g *generator) step() Step {
 	case n < 92:
 		c := g.returnPoints(snap.Merchant)
 		step.Command, step.KeyText, step.Rollback = loyalty.Any(c), keyText(c.Who, c.Key()), true
-	case n < 94:
-		step.Command = loyalty.Any(loyalty.BookDue{Who: g.who(snap.Merchant)})
+	case n < 95:
+		step.Command = g.timeDriven(snap.Merchant)
 	default:
 		step.Command = g.operator(snap.Merchant)
 	}
 	return step
+}
+
+// ofOrders makes a command about orders, refunds, coupons or marks.
+func (g *generator) ofOrders(step *Step) {
+	merchant, at := step.Merchant, step.Stamp.Now
+	switch n := g.pick(100); {
+	case n < 25:
+		c := g.recordOrder(merchant, at)
+		step.Command, step.KeyText = loyalty.Any(c), keyText(c.Who, c.Key())
+	case n < 50:
+		c := g.refundOrder(merchant, at)
+		step.Command, step.KeyText = loyalty.Any(c), keyText(c.Who, c.Key())
+	case n < 53:
+		step.Command = loyalty.Any(loyalty.PreviewRefund{RefundOrder: g.refundOrder(merchant, at)})
+	case n < 60:
+		step.Command = loyalty.Any(g.addTemplate(merchant))
+	case n < 75:
+		c := g.giveCoupons(merchant, at)
+		g.give = c
+		g.nextID += int64(len(c.Entries))
+		step.Command = loyalty.Any(c)
+	case n < 86:
+		step.Command = loyalty.Any(g.redeemCoupons(merchant, at))
+	case n < 94:
+		step.Command = loyalty.Any(g.syncCoupon(merchant))
+	default:
+		step.Command = loyalty.Any(g.mark(merchant))
+	}
 }
 
 func keyText(w loyalty.Who, k loyalty.Key) string {

@@ -7,6 +7,7 @@ package loyaltytest
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -20,7 +21,7 @@ type Memory struct {
 	turn chan struct{} // holds the one transaction
 
 	mu         sync.Mutex
-	nextID     int64
+	nextID     map[loyalty.IDKind]int64
 	snapshots  map[string]*loyalty.Snapshot
 	members    map[int64]loyalty.Member
 	profiles   map[int64]loyalty.ProfileRow
@@ -28,18 +29,29 @@ type Memory struct {
 	lapsed     map[int64]map[loyalty.LotKey]loyalty.Lapsed
 	entries    map[int64][]loyalty.Entry
 	keys       map[int64]map[loyalty.KeyID]loyalty.KeyRow
-	identities map[loyalty.Identity]int64
+	identities map[loyalty.Identity]loyalty.Bound
 	audit      []loyalty.Audit
+	orders     map[int64]map[int64]loyalty.Order
+	infos      map[int64]map[int64]loyalty.OrderInfoRow
+	coupons    map[int64]map[int64]loyalty.Coupon
+	claims     map[int64]map[int64]int64
+	marks      map[int64]loyalty.MarksRow
+	templates  map[int64]loyalty.Template
+	events     []loyalty.Callback
+	streams    map[int64]map[string]int64
 }
 
 // NewMemory is an empty store with the merchants' rules.
 func NewMemory(snapshots ...*loyalty.Snapshot) *Memory {
 	m := &Memory{
-		turn: make(chan struct{}, 1), nextID: 1,
+		turn: make(chan struct{}, 1), nextID: map[loyalty.IDKind]int64{},
 		snapshots: map[string]*loyalty.Snapshot{}, members: map[int64]loyalty.Member{},
 		profiles: map[int64]loyalty.ProfileRow{}, lots: map[int64]map[loyalty.LotKey]loyalty.Lot{},
 		lapsed: map[int64]map[loyalty.LotKey]loyalty.Lapsed{}, entries: map[int64][]loyalty.Entry{},
-		keys: map[int64]map[loyalty.KeyID]loyalty.KeyRow{}, identities: map[loyalty.Identity]int64{},
+		keys: map[int64]map[loyalty.KeyID]loyalty.KeyRow{}, identities: map[loyalty.Identity]loyalty.Bound{},
+		orders: map[int64]map[int64]loyalty.Order{}, infos: map[int64]map[int64]loyalty.OrderInfoRow{},
+		coupons: map[int64]map[int64]loyalty.Coupon{}, claims: map[int64]map[int64]int64{},
+		marks: map[int64]loyalty.MarksRow{}, templates: map[int64]loyalty.Template{}, streams: map[int64]map[string]int64{},
 	}
 	for _, s := range snapshots {
 		m.snapshots[s.Merchant] = s
@@ -54,12 +66,12 @@ func (m *Memory) PutSnapshot(s *loyalty.Snapshot) {
 	m.snapshots[s.Merchant] = s
 }
 
-// ReserveMemberIDs counts on from the last block.
-func (m *Memory) ReserveMemberIDs(_ context.Context, n int64) (int64, error) {
+// ReserveIDs counts on from the last block.
+func (m *Memory) ReserveIDs(_ context.Context, kind loyalty.IDKind, n int64) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	first := m.nextID
-	m.nextID += n
+	first := m.nextID[kind] + 1
+	m.nextID[kind] += n
 	return first, nil
 }
 
@@ -97,11 +109,52 @@ func (tx *memoryTx) Load(_ context.Context, refs []loyalty.Refs) (*loyalty.Worki
 		for _, id := range ws.Resolve(&refs[i]) {
 			if m, ok := tx.members[id]; ok {
 				ws.PutMember(m)
+				for app, last := range tx.streams[id] {
+					ws.PutStream(loyalty.Stream{Member: id, App: app, Last: last})
+				}
+			}
+		}
+		for _, id := range ws.Subjects(&refs[i]) {
+			if _, ok := tx.members[id]; ok {
 				tx.loadRows(ws, id, &refs[i])
 			}
 		}
+		tx.loadNamed(ws, &refs[i])
 	}
 	return ws, nil
+}
+
+// loadNamed reads what numbers and the template of r lead to.
+func (tx *memoryTx) loadNamed(ws *loyalty.WorkingSet, r *loyalty.Refs) {
+	for _, i := range r.Identities {
+		b := tx.identities[i]
+		switch i.Kind {
+		case loyalty.ByOrder:
+			if o, ok := tx.orders[b.Member][b.Row]; ok {
+				ws.PutOrder(o)
+			}
+		case loyalty.ByCoupon:
+			tx.putCoupon(ws, b.Member, b.Row)
+		}
+	}
+	for _, t := range tx.templates {
+		if t.Merchant != r.Who.Merchant || t.TemplateKey != r.Template {
+			continue
+		}
+		ws.PutTemplate(t)
+		for _, id := range ws.Held(r) {
+			if n, ok := tx.claims[id][t.ID]; ok {
+				ws.PutClaims(loyalty.Claims{Member: id, Template: t.ID, Count: n})
+			}
+		}
+	}
+}
+
+func (tx *memoryTx) putCoupon(ws *loyalty.WorkingSet, member, seq int64) {
+	if c, ok := tx.coupons[member][seq]; ok {
+		ws.PutCoupon(c)
+		ws.PutTemplate(tx.templates[c.Template])
+	}
 }
 
 func (tx *memoryTx) loadRows(ws *loyalty.WorkingSet, id int64, r *loyalty.Refs) {
@@ -130,6 +183,20 @@ func (tx *memoryTx) loadRows(ws *loyalty.WorkingSet, id int64, r *loyalty.Refs) 
 	if r.Profile {
 		if p, ok := tx.profiles[id]; ok {
 			ws.PutProfile(id, p.Profile)
+		}
+	}
+	if r.Marks {
+		ws.PutMarks(id, tx.marks[id].Marks)
+	}
+	for _, o := range tx.orders[id] {
+		if o.State == loyalty.Parked && r.RefundsOf.No != "" && r.RefundsOf == (loyalty.OrderKey{Space: o.Space, No: o.Parent}) {
+			ws.PutOrder(o)
+		}
+	}
+	for _, c := range tx.coupons[id] {
+		ofOrder := r.CouponsOf.No != "" && r.CouponsOf == (loyalty.OrderKey{Space: c.Space, No: c.UsedFor})
+		if ofOrder || slices.Contains(r.Coupons, c.Seq) {
+			tx.putCoupon(ws, id, c.Seq)
 		}
 	}
 }
@@ -185,12 +252,40 @@ func (m *Memory) apply(c loyalty.Changes) {
 		delete(m.identities, i)
 	}
 	for _, i := range c.Bound {
-		m.identities[i.Identity] = i.Member
+		m.identities[i.Identity] = i.Bound
 	}
 	for _, k := range c.Keys {
 		inner(m.keys, k.Member)[k.KeyID] = k
 	}
 	m.audit = append(m.audit, c.Audit...)
+	for _, o := range append(slices.Clone(c.NewOrders), c.Orders...) {
+		inner(m.orders, o.Member)[o.Seq] = o
+	}
+	for _, id := range c.Forgotten {
+		for seq, row := range m.infos[id] {
+			row.Papers = loyalty.OrderPapers{}
+			m.infos[id][seq] = row
+		}
+	}
+	for _, i := range c.OrderInfos {
+		inner(m.infos, i.Member)[i.Seq] = i
+	}
+	for _, row := range append(slices.Clone(c.NewCoupons), c.Coupons...) {
+		inner(m.coupons, row.Member)[row.Seq] = row
+	}
+	for _, row := range c.Claims {
+		inner(m.claims, row.Member)[row.Template] = row.Count
+	}
+	for _, row := range c.Marks {
+		m.marks[row.Member] = row
+	}
+	for _, t := range append(slices.Clone(c.NewTemplates), c.Templates...) {
+		m.templates[t.ID] = t
+	}
+	m.events = append(m.events, c.Events...)
+	for _, s := range c.Streams {
+		inner(m.streams, s.Member)[s.App] = s.Last
+	}
 }
 
 func inner[K comparable, V any](outer map[int64]map[K]V, member int64) map[K]V {
@@ -211,6 +306,14 @@ type State struct {
 	Keys       []loyalty.KeyRow
 	Identities []loyalty.IdentityRow // values as stored
 	Audit      []loyalty.Audit
+	Orders     []loyalty.Order
+	OrderInfos []loyalty.OrderInfoRow // of which something is left
+	Coupons    []loyalty.Coupon
+	Claims     []loyalty.Claims
+	Marks      []loyalty.MarksRow // members with at least one
+	Templates  []loyalty.Template
+	Events     []loyalty.Callback
+	Streams    []loyalty.Stream
 }
 
 // Dump is the whole state. stored says how a store writes an identity's value;
@@ -234,16 +337,44 @@ func (m *Memory) Dump(stored func(loyalty.Identity) string) State {
 		for _, k := range m.keys[id] {
 			s.Keys = append(s.Keys, k)
 		}
+		s.Orders = appendAscending(s.Orders, m.orders[id])
+		for _, row := range appendAscending(nil, m.infos[id]) {
+			if row.OrderInfo != (loyalty.OrderInfo{}) {
+				s.OrderInfos = append(s.OrderInfos, row)
+			}
+		}
+		s.Coupons = appendAscending(s.Coupons, m.coupons[id])
+		for _, t := range slices.Sorted(maps.Keys(m.claims[id])) {
+			s.Claims = append(s.Claims, loyalty.Claims{Member: id, Template: t, Count: m.claims[id][t]})
+		}
+		if row := m.marks[id]; len(row.Labels)+len(row.Cards) > 0 {
+			s.Marks = append(s.Marks, row)
+		}
 	}
-	for i, member := range m.identities {
+	s.Templates = appendAscending(s.Templates, m.templates)
+	s.Events = slices.Clone(m.events)
+	for id, streams := range m.streams {
+		for app, last := range streams {
+			s.Streams = append(s.Streams, loyalty.Stream{Member: id, App: app, Last: last})
+		}
+	}
+	for i, bound := range m.identities {
 		if stored != nil {
 			i.Value = stored(i)
 		}
-		s.Identities = append(s.Identities, loyalty.IdentityRow{Identity: i, Member: member})
+		s.Identities = append(s.Identities, loyalty.IdentityRow{Identity: i, Bound: bound})
 	}
 	s.Audit = slices.Clone(m.audit)
 	s.Sort()
 	return s
+}
+
+// appendAscending adds rows in the order of their numbers.
+func appendAscending[R any](list []R, rows map[int64]R) []R {
+	for _, no := range slices.Sorted(maps.Keys(rows)) {
+		list = append(list, rows[no])
+	}
+	return list
 }
 
 // Sort puts every list into the order of its primary key.
@@ -261,6 +392,12 @@ func (s *State) Sort() {
 	slices.SortFunc(s.Identities, func(a, b loyalty.IdentityRow) int {
 		return cmp.Or(cmp.Compare(a.Merchant, b.Merchant), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Value, b.Value))
 	})
+	slices.SortFunc(s.Events, func(a, b loyalty.Callback) int {
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.App, b.App), cmp.Compare(a.No, b.No))
+	})
+	slices.SortFunc(s.Streams, func(a, b loyalty.Stream) int {
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.App, b.App))
+	})
 	slices.SortFunc(s.Audit, func(a, b loyalty.Audit) int {
 		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.No, b.No))
 	})
@@ -270,29 +407,61 @@ func compareLotKeys(a, b loyalty.LotKey) int {
 	return cmp.Or(cmp.Compare(a.ExpiresAt, b.ExpiresAt), cmp.Compare(a.AvailableAt, b.AvailableAt), cmp.Compare(a.Source, b.Source))
 }
 
-// Verify recomputes every member of the state from its entries.
+// Verify recomputes every member of the state from its entries, orders and
+// coupons.
 func (s *State) Verify(snapshots map[string]*loyalty.Snapshot) []loyalty.Difference {
 	var found []loyalty.Difference
+	templates := map[int64]*loyalty.Template{}
+	for i := range s.Templates {
+		templates[s.Templates[i].ID] = &s.Templates[i]
+	}
 	for _, m := range s.Members {
 		v := loyalty.NewVerifier(m.ID)
-		for _, e := range s.Entries {
-			if e.Member == m.ID {
-				v.Entry(e)
-			}
+		for _, e := range of(s.Entries, m.ID, func(e loyalty.Entry) int64 { return e.Member }) {
+			v.Entry(e)
 		}
-		var lots []loyalty.Lot
-		for _, l := range s.Lots {
-			if l.Member == m.ID {
-				lots = append(lots, l.Lot)
-			}
+		for _, o := range of(s.Orders, m.ID, func(o loyalty.Order) int64 { return o.Member }) {
+			v.Order(o)
 		}
-		var lapsed []loyalty.Lapsed
-		for _, l := range s.Lapsed {
-			if l.Member == m.ID {
-				lapsed = append(lapsed, l.Lapsed)
-			}
+		for _, c := range of(s.Coupons, m.ID, func(c loyalty.Coupon) int64 { return c.Member }) {
+			v.Coupon(c, templates[c.Template])
 		}
-		found = append(found, v.Differences(m, lots, lapsed, snapshots[m.Merchant])...)
+		rows := loyalty.MemberRows{Claims: of(s.Claims, m.ID, func(c loyalty.Claims) int64 { return c.Member })}
+		for _, l := range of(s.Lots, m.ID, func(l loyalty.LotRow) int64 { return l.Member }) {
+			rows.Lots = append(rows.Lots, l.Lot)
+		}
+		for _, l := range of(s.Lapsed, m.ID, func(l loyalty.LapsedRow) int64 { return l.Member }) {
+			rows.Lapsed = append(rows.Lapsed, l.Lapsed)
+		}
+		found = append(found, v.Differences(m, rows, snapshots[m.Merchant])...)
+	}
+	return append(found, s.verifyTemplates()...)
+}
+
+// verifyTemplates counts what was given of each template.
+func (s *State) verifyTemplates() []loyalty.Difference {
+	given := map[int64]int64{}
+	for _, c := range s.Coupons {
+		given[c.Template]++
+	}
+	var found []loyalty.Difference
+	for _, t := range s.Templates {
+		if t.Issued != given[t.ID] {
+			found = append(found, loyalty.Difference{
+				Field: fmt.Sprintf("template %d issued", t.ID), Stored: fmt.Sprint(t.Issued), Recomputed: fmt.Sprint(given[t.ID]),
+			})
+		}
+	}
+	return found
+}
+
+// of are the rows of a member.
+func of[R any](rows []R, member int64, whose func(R) int64) []R {
+	var found []R
+	for _, r := range rows {
+		if whose(r) == member {
+			found = append(found, r)
+		}
 	}
 	return found
 }

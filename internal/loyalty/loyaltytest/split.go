@@ -134,8 +134,17 @@ func measure(steps []Step, state State) reach {
 	for _, name := range []string{
 		"deficit made", "deficit filled", "write-off", "expired part taken back", "pending part taken back",
 		"put back in vain", "put back with grace", "put back and expired again", "expiry during a rollback", "release",
+		"order by rule", "refund by rule", "refund as asked", "refund parked", "parked refund booked", "parked refund declined",
+		"coupon back with its order", "coupon used for an order", "level above the lowest", "papers forgotten", "paid card",
+		"refund previewed", "claim counted", "coupon lapsed",
+		"told of member.registered", "told of points.changed", "told of level.changed", "told of points.expiring",
+		"told of points.expired", "told of coupon.given", "told of coupon.used",
 	} {
 		r[name] = 0
+	}
+	r.rows(state)
+	for _, s := range steps {
+		r.outcome(s)
 	}
 	for i, e := range state.Entries {
 		r.entry(e)
@@ -155,6 +164,77 @@ func measure(steps []Step, state State) reach {
 	}
 	r["merchants"] = len(clocks) * minReach / 2
 	return r
+}
+
+// outcome counts what only answers tell.
+func (r reach) outcome(s Step) {
+	switch done := s.Outcome.Result.(type) {
+	case loyalty.RefundPreview:
+		if done.Points > 0 {
+			r["refund previewed"]++
+		}
+		if len(done.Coupons) > 0 {
+			r["coupon back with its order"]++
+		}
+	}
+}
+
+// rows counts what orders, coupons and marks have come to.
+func (r reach) rows(state State) {
+	erased := map[int64]bool{}
+	for _, m := range state.Members {
+		erased[m.ID] = m.Status == loyalty.Erased
+	}
+	for _, i := range state.OrderInfos {
+		if erased[i.Member] {
+			r["papers forgotten"]++
+		}
+	}
+	landed := map[loyalty.OrderKey]int64{}
+	for _, o := range state.Orders {
+		if o.Kind == loyalty.Purchase {
+			landed[o.OrderKey] = o.Seq
+		}
+	}
+	for _, o := range state.Orders {
+		if o.Kind == loyalty.Refund && o.State == loyalty.Booked && o.Seq < landed[loyalty.OrderKey{Space: o.Space, No: o.Parent}] {
+			r["parked refund booked"]++
+		}
+		switch {
+		case o.Kind == loyalty.Purchase && o.Rule.EarnedBy == loyalty.ByRule && o.Points > 0:
+			r["order by rule"]++
+		case o.State == loyalty.Parked:
+			r["refund parked"]++
+		case o.State == loyalty.Declined:
+			r["parked refund declined"]++
+		case o.Kind == loyalty.Refund && o.Rule.EarnedBy == loyalty.ByRule && o.Points > 0:
+			r["refund by rule"]++
+		case o.Kind == loyalty.Refund && o.Points > 0:
+			r["refund as asked"]++
+		}
+	}
+	for _, e := range state.Events {
+		r["told of "+string(e.Kind)]++
+	}
+	for _, c := range state.Coupons {
+		if c.Lapsed {
+			r["coupon lapsed"]++
+		}
+		if c.UsedFor != "" {
+			r["coupon used for an order"]++
+		}
+	}
+	for _, m := range state.Members {
+		if m.Level > 1 {
+			r["level above the lowest"]++
+		}
+	}
+	for _, m := range state.Marks {
+		r["paid card"] += len(m.Cards)
+	}
+	for _, c := range state.Claims {
+		r["claim counted"] += int(c.Count)
+	}
 }
 
 func (r reach) entry(e loyalty.Entry) {

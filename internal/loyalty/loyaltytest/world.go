@@ -68,8 +68,8 @@ func (w *World) AddMerchant(id string) {
 
 // Do has a command decided at the world's time.
 func Do[R any](w *World, c loyalty.Command[R]) (R, error) {
-	stamp := loyalty.Stamp{Now: loyalty.InstantOf(w.Now), MemberID: w.nextID, OpenID: fmt.Sprintf("%032x", w.nextID)}
-	w.nextID++
+	stamp := loyalty.Stamp{Now: loyalty.InstantOf(w.Now), NewID: w.nextID, OpenID: fmt.Sprintf("%032x", w.nextID)}
+	w.nextID += max(c.Refs().New.Count, 1)
 	out := writer.Replay(w.Store, []writer.Stamped{{Command: loyalty.Any(c), Stamp: stamp}}, nil)[0]
 	r, _ := out.Result.(R)
 	return r, out.Err
@@ -156,6 +156,96 @@ func (w *World) Entries(who loyalty.Who) []loyalty.Entry {
 		}
 	}
 	return entries
+}
+
+// Unnamed is for points that the caller of an order or a refund leaves open.
+const Unnamed = -1
+
+// Order is an order of fen, now, that grants the points.
+func (w *World) Order(who loyalty.Who, no string, fen, points int64) loyalty.RecordOrder {
+	return loyalty.RecordOrder{
+		Who: who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now),
+		Points: max(points, 0), Given: points != Unnamed,
+	}
+}
+
+// Refund is a refund of fen, now, that takes the points back.
+func (w *World) Refund(who loyalty.Who, no, parent string, fen, points int64) loyalty.RefundOrder {
+	return loyalty.RefundOrder{
+		Who: who, Order: loyalty.OrderKey{No: no}, Parent: parent, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now),
+		Points: max(points, 0), Given: points != Unnamed,
+	}
+}
+
+// OrderRow is the order or refund with the number, in the space "".
+func (w *World) OrderRow(no string) loyalty.Order {
+	w.t.Helper()
+	for _, o := range w.Store.Dump(nil).Orders {
+		if (o.OrderKey == loyalty.OrderKey{No: no}) {
+			return o
+		}
+	}
+	w.t.Fatalf("no order %s", no)
+	return loyalty.Order{}
+}
+
+// Template adds a template that is valid for ten days after the day of receipt,
+// as far as change leaves it so.
+func (w *World) Template(number string, change func(*loyalty.TemplateTerms)) {
+	w.t.Helper()
+	Must(w, loyalty.AddTemplate{Merchant: "m", Template: loyalty.TemplateKey{Number: number}, Terms: Terms(change)})
+}
+
+// Terms are good terms, changed by change if that is not nil.
+func Terms(change func(*loyalty.TemplateTerms)) loyalty.TemplateTerms {
+	terms := loyalty.TemplateTerms{
+		Name: "满一百减十", Category: loyalty.OrderOff, Discount: 1_000, MinimumFee: 10_000, Rules: "限本人使用",
+		Term: 10, CentreStatus: 1, Restriction: loyalty.RestrictNobody,
+	}
+	if change != nil {
+		change(&terms)
+	}
+	return terms
+}
+
+// Give is a gift of coupons with the numbers to one member, now.
+func (w *World) Give(who loyalty.Who, template string, numbers ...string) loyalty.GiveCoupons {
+	c := loyalty.GiveCoupons{
+		Merchant: "m", Template: loyalty.TemplateKey{Number: template}, Each: int64(len(numbers)), ReceivedAt: loyalty.InstantOf(w.Now),
+	}
+	for _, n := range numbers {
+		c.Entries = append(c.Entries, loyalty.CouponGift{Who: who, Number: n})
+	}
+	return c
+}
+
+// Redeem is the use of coupons for an order, now.
+func (w *World) Redeem(who loyalty.Who, order string, codes ...string) loyalty.RedeemCoupons {
+	return loyalty.RedeemCoupons{Who: who, Codes: codes, OrderNo: order, At: loyalty.InstantOf(w.Now)}
+}
+
+// Coupon is the coupon with the number as stored, in the space "".
+func (w *World) Coupon(number string) loyalty.Coupon {
+	w.t.Helper()
+	for _, c := range w.Store.Dump(nil).Coupons {
+		if c.Space == "" && c.Number == number {
+			return c
+		}
+	}
+	w.t.Fatalf("no coupon %s", number)
+	return loyalty.Coupon{}
+}
+
+// Batch has commands decided in one batch at the world's time.
+func (w *World) Batch(commands ...loyalty.AnyCommand) []writer.Outcome {
+	stamped := make([]writer.Stamped, len(commands))
+	for i, c := range commands {
+		stamped[i] = writer.Stamped{Command: c, Stamp: loyalty.Stamp{
+			Now: loyalty.InstantOf(w.Now), NewID: w.nextID, OpenID: fmt.Sprintf("%032x", w.nextID),
+		}}
+		w.nextID += max(c.Refs.New.Count, 1)
+	}
+	return writer.Replay(w.Store, stamped, []int{len(stamped)})
 }
 
 // Days moves the clock.

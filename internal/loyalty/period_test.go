@@ -1,0 +1,134 @@
+package loyalty_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/loyalty/loyaltytest"
+)
+
+// buy records an order of so many yuan.
+func buy(w *loyaltytest.World, who loyalty.Who, no string, yuan int64) {
+	loyaltytest.Must(w, loyalty.RecordOrder{
+		Who: who, Order: loyalty.OrderKey{No: no}, Amount: yuan * 100, ConsumedAt: loyalty.InstantOf(w.Now), Given: true,
+	})
+}
+
+// asOf is the member as a read sees it, booked or not.
+func asOf(w *loyaltytest.World, who loyalty.Who) loyalty.Member {
+	m, _ := loyalty.AsOf(w.Member(who), nil, w.Rules, loyalty.InstantOf(w.Now))
+	return m
+}
+
+// A level that a year has earned is kept for the next one and then goes by the
+// policy. Reads see it fall at the moment it does.
+func TestDowngrade(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[loyalty.Downgrade][]int64{
+		loyalty.DowngradeNone:    {4, 4, 4, 4},
+		loyalty.DowngradeFitting: {4, 4, 1, 1},
+		loyalty.DowngradeStep:    {4, 4, 3, 2},
+	} {
+		t.Run(string(policy), func(t *testing.T) {
+			t.Parallel()
+			w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+				s.Growth.Period, s.Growth.Downgrade = loyalty.GrowthPeriod{Kind: loyalty.PeriodYear}, policy
+			})
+			who := w.Register("13800000001")
+			buy(w, who, "o1", 3_000) // level 4 from 3,000
+			for year, level := range want {
+				if got := asOf(w, who); got.Level != level {
+					t.Errorf("in year %d: level %d as a read sees it, want %d", year, got.Level, level)
+				}
+				loyaltytest.Do(w, loyalty.BookDue{Who: who})
+				if got := w.Member(who); got.Level != level {
+					t.Errorf("in year %d: level %d, want %d", year, got.Level, level)
+				}
+				w.Now = time.Date(2027+year, 1, 1, 0, 0, 0, 0, w.Rules.Location())
+			}
+		})
+	}
+}
+
+// The growth value begins anew with each period, and what is known of the fall
+// comes true.
+func TestForecast(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+		s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodMonths, N: 12}
+		s.Growth.Downgrade = loyalty.DowngradeFitting
+	})
+	w.Now = time.Date(2028, 2, 29, 23, 59, 0, 0, w.Rules.Location()) // the year after has no such day
+	who := w.Register("13800000001")
+	buy(w, who, "o1", 1_000)
+	if level, _ := w.Rules.Forecast(w.Member(who)); level != nil {
+		t.Errorf("falls to %+v in the first period, which has earned its level", level)
+	}
+	w.Now = time.Date(2029, 2, 28, 0, 0, 0, 0, w.Rules.Location())
+	buy(w, who, "o2", 300)
+	m := w.Member(who)
+	if m.Growth != 300 || m.Level != 3 {
+		t.Errorf("growth %d level %d in the second period, want 300 and 3", m.Growth, m.Level)
+	}
+	level, at := w.Rules.Forecast(m)
+	end := time.Date(2030, 2, 28, 0, 0, 0, 0, w.Rules.Location())
+	if level == nil || level.Number != 2 || at != loyalty.InstantOf(end) {
+		t.Fatalf("forecast %+v at %d, want level 2 at %v", level, at, end)
+	}
+	w.Now = end.Add(-time.Millisecond)
+	if got := asOf(w, who).Level; got != 3 {
+		t.Errorf("level %d before the end", got)
+	}
+	w.Now = end
+	if got := asOf(w, who).Level; got != 2 {
+		t.Errorf("level %d at the end, the forecast said 2", got)
+	}
+}
+
+// A refund lowers the growth value of the period in which its order counted,
+// and nothing when that is over.
+func TestRefundAcrossPeriods(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+		s.Growth.Period, s.Growth.Downgrade = loyalty.GrowthPeriod{Kind: loyalty.PeriodYear}, loyalty.DowngradeFitting
+	})
+	who := w.Register("13800000001")
+	back := func(no, parent string, yuan int64) {
+		loyaltytest.Must(w, loyalty.RefundOrder{
+			Who: who, Order: loyalty.OrderKey{No: no}, Parent: parent, Amount: yuan * 100, ConsumedAt: loyalty.InstantOf(w.Now),
+		})
+	}
+	buy(w, who, "o1", 1_000)
+	back("r1", "o1", 100)
+	if m := w.Member(who); m.Growth != 900 || m.Level != 2 {
+		t.Errorf("growth %d level %d after the refund, want 900 and 2", m.Growth, m.Level)
+	}
+	w.Now = time.Date(2027, 1, 1, 0, 0, 0, 0, w.Rules.Location())
+	buy(w, who, "o2", 400)
+	back("r2", "o1", 900)
+	if m := w.Member(who); m.Growth != 400 || m.Level != 2 || m.ConsumeFen != 40_000 {
+		t.Errorf("growth %d level %d consumption %d after a refund of last year's order, want 400, 2 and 40000",
+			m.Growth, m.Level, m.ConsumeFen)
+	}
+}
+
+// Periods that a merchant introduces or gives up begin and end with the next
+// call; the growth value goes on.
+func TestPeriodsIntroduced(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, nil)
+	who := w.Register("13800000001")
+	buy(w, who, "o1", 500)
+	w.Change(func(s *loyalty.Settings) { s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodYear} })
+	buy(w, who, "o2", 500)
+	m := w.Member(who)
+	if want := time.Date(2027, 1, 1, 0, 0, 0, 0, w.Rules.Location()); m.Growth != 1_000 || m.PeriodEnd != loyalty.InstantOf(want) {
+		t.Errorf("growth %d, period to %d; want 1000 and %v", m.Growth, m.PeriodEnd, want)
+	}
+	w.Change(func(s *loyalty.Settings) { s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodLife} })
+	buy(w, who, "o3", 1)
+	if m := w.Member(who); m.PeriodEnd != loyalty.Never || m.Growth != 1_001 {
+		t.Errorf("growth %d, period to %d; want 1001 and none", m.Growth, m.PeriodEnd)
+	}
+}
