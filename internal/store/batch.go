@@ -43,14 +43,16 @@ func (b *batch) Rollback() { _ = b.tx.Rollback(context.Background()) }
 // loader is what differs between the engines in loading.
 type loader interface {
 	// first runs wave one and locks the merchants' settings; marks come only
-	// of merchants that exist, members in the order of n.identities.
-	first(ctx context.Context, n *names) (marks []settingsMark, members []int64, err error)
-	// lock locks and returns the members that exist, in ascending order.
-	lock(ctx context.Context, ids []int64) ([]loyalty.Member, error)
+	// of merchants that exist, bounds in the order of n.identities.
+	first(ctx context.Context, n *names) (marks []settingsMark, bounds []loyalty.Bound, err error)
+	// lock locks and returns the members that exist, in ascending order, and
+	// then the templates.
+	lock(ctx context.Context, ids []int64, templates []templateName) ([]loyalty.Member, []loyalty.Template, error)
 	// second reads rows by member into f, and checks n's look-ups again.
 	second(ctx context.Context, n *names, r *rows, f *found) error
-	// lapsed reads what expired out of the given lots.
-	lapsed(ctx context.Context, lots []loyalty.LotRow) ([]loyalty.LapsedRow, error)
+	// third reads into f what the rows found lead to: what expired out of the
+	// given lots, and the given templates.
+	third(ctx context.Context, lots []loyalty.LotRow, templates []int64, f *found) error
 }
 
 // Load reads everything that refs name. A merchant that does not exist has no
@@ -70,46 +72,55 @@ func (b *batch) load(ctx context.Context, refs []loyalty.Refs) (*loyalty.Working
 	}
 	ws := loyalty.NewWorkingSet()
 	n := b.store.namesOf(refs)
-	marks, members, err := db.first(ctx, n)
+	if err := b.lookUp(ctx, db, ws, n); err != nil {
+		return nil, err
+	}
+	r := rowsOf(ws, n, refs)
+	members, templates, err := db.lock(ctx, r.members, r.templates)
 	if err != nil {
-		return nil, fmt.Errorf("look up: %w", err)
+		return nil, fmt.Errorf("lock members and templates: %w", err)
 	}
-	n.members = members
-	for i, identity := range n.identities {
-		ws.PutIdentity(identity, members[i])
-	}
-	for _, mark := range marks {
-		snap, err := b.store.snapshot(ctx, b.tx, mark)
-		if err != nil {
-			return nil, err
-		}
-		ws.PutSnapshot(snap)
-	}
-	r := rowsOf(ws, refs)
-	merchants := make(map[int64]string, len(r.members))
-	locked, err := db.lock(ctx, r.members)
-	if err != nil {
-		return nil, fmt.Errorf("lock members: %w", err)
-	}
-	for _, m := range locked {
+	merchants := make(map[int64]string, len(members))
+	for _, m := range members {
 		ws.PutMember(m)
 		merchants[m.ID] = m.Merchant
 	}
 	r.keepOnly(merchants)
-	var f found
+	r.nameClaims(ws, refs, templates)
+	r.nameStreams(ws, members)
+	f := found{templates: templates}
 	if err := db.second(ctx, n, r, &f); err != nil {
 		return nil, fmt.Errorf("read rows: %w", err)
 	}
-	if lots := f.lotsOfEntries(); len(lots) > 0 {
-		if f.lapsed, err = db.lapsed(ctx, lots); err != nil {
-			return nil, fmt.Errorf("read lapsed lots: %w", err)
+	if lots, ids := f.lotsOfEntries(), f.templatesOfCoupons(); len(lots)+len(ids) > 0 {
+		if err := db.third(ctx, lots, ids, &f); err != nil {
+			return nil, fmt.Errorf("read lapsed lots and templates: %w", err)
 		}
 	}
-	return ws, b.store.put(ws, &f, merchants)
+	return ws, b.store.put(ws, r, &f, merchants)
+}
+
+// lookUp is wave one.
+func (b *batch) lookUp(ctx context.Context, db loader, ws *loyalty.WorkingSet, n *names) (err error) {
+	var marks []settingsMark
+	if marks, n.bounds, err = db.first(ctx, n); err != nil {
+		return fmt.Errorf("look up: %w", err)
+	}
+	for i, identity := range n.identities {
+		ws.PutIdentity(identity, n.bounds[i])
+	}
+	for _, mark := range marks {
+		snap, err := b.store.snapshot(ctx, b.tx, mark)
+		if err != nil {
+			return err
+		}
+		ws.PutSnapshot(snap)
+	}
+	return nil
 }
 
 // put hands the rows found to the working set.
-func (s *Store) put(ws *loyalty.WorkingSet, f *found, merchants map[int64]string) error {
+func (s *Store) put(ws *loyalty.WorkingSet, r *rows, f *found, merchants map[int64]string) error {
 	for _, l := range f.lots {
 		ws.PutLot(l.Member, l.Lot)
 	}
@@ -124,6 +135,25 @@ func (s *Store) put(ws *loyalty.WorkingSet, f *found, merchants map[int64]string
 	}
 	for _, l := range f.lapsed {
 		ws.PutLapsed(l.Member, l.Lapsed)
+	}
+	for _, o := range f.orders {
+		ws.PutOrder(o)
+	}
+	for _, c := range f.coupons {
+		ws.PutCoupon(c)
+	}
+	for _, t := range f.templates {
+		ws.PutTemplate(t)
+	}
+	for _, c := range f.claims {
+		ws.PutClaims(c)
+	}
+	for _, stream := range f.streams {
+		ws.PutStream(stream)
+	}
+	marks := marksOf(f.labels, f.cards)
+	for _, id := range r.marks {
+		ws.PutMarks(id, marks[id])
 	}
 	for _, row := range f.profiles {
 		p, err := s.openProfile(merchants[row.member], row)
@@ -140,17 +170,17 @@ type names struct {
 	merchants  []string
 	identities []loyalty.Identity
 	stored     []string // the identities' values as they stand in rows
-	members    []int64  // what wave one found, 0 for nobody
+	place      map[loyalty.Identity]int
+	bounds     []loyalty.Bound // what wave one found
 }
 
 func (s *Store) namesOf(refs []loyalty.Refs) *names {
-	n := &names{}
-	seen := map[loyalty.Identity]bool{}
+	n := &names{place: map[loyalty.Identity]int{}}
 	add := func(i loyalty.Identity) {
-		if seen[i] {
+		if _, seen := n.place[i]; seen {
 			return
 		}
-		seen[i] = true
+		n.place[i] = len(n.identities)
 		n.identities = append(n.identities, i)
 		n.stored = append(n.stored, s.stored(i))
 	}
@@ -164,101 +194,4 @@ func (s *Store) namesOf(refs []loyalty.Refs) *names {
 	slices.Sort(n.merchants)
 	n.merchants = slices.Compact(n.merchants)
 	return n
-}
-
-// rows is what wave two reads, each row once.
-type rows struct {
-	members  []int64 // ascending
-	keys     []memberKey
-	entries  []memberEntry
-	orders   []memberOrder
-	profiles []int64
-}
-
-type (
-	memberKey struct {
-		member int64
-		loyalty.KeyID
-	}
-	memberEntry struct{ member, no int64 }
-	memberOrder struct {
-		member int64
-		loyalty.Order
-	}
-)
-
-func rowsOf(ws *loyalty.WorkingSet, refs []loyalty.Refs) *rows {
-	r := &rows{}
-	keys := set[memberKey]{}
-	entries := set[memberEntry]{}
-	orders := set[memberOrder]{}
-	for i := range refs {
-		ref := &refs[i]
-		ids := ws.Resolve(ref)
-		r.members = append(r.members, ids...)
-		for _, id := range ids {
-			for _, k := range ref.Keys {
-				r.keys = keys.add(r.keys, memberKey{id, k})
-			}
-			for _, no := range ref.Entries {
-				r.entries = entries.add(r.entries, memberEntry{id, no})
-			}
-			if ref.Order.No != "" {
-				r.orders = orders.add(r.orders, memberOrder{id, ref.Order})
-			}
-			if ref.Profile {
-				r.profiles = append(r.profiles, id)
-			}
-		}
-	}
-	for _, ids := range []*[]int64{&r.members, &r.profiles} {
-		slices.Sort(*ids)
-		*ids = slices.Compact(*ids)
-	}
-	return r
-}
-
-// keepOnly drops members that a caller named by a number nobody has.
-func (r *rows) keepOnly(exist map[int64]string) {
-	gone := func(id int64) bool { _, ok := exist[id]; return !ok }
-	r.members = slices.DeleteFunc(r.members, gone)
-	r.profiles = slices.DeleteFunc(r.profiles, gone)
-	r.keys = slices.DeleteFunc(r.keys, func(k memberKey) bool { return gone(k.member) })
-	r.entries = slices.DeleteFunc(r.entries, func(e memberEntry) bool { return gone(e.member) })
-	r.orders = slices.DeleteFunc(r.orders, func(o memberOrder) bool { return gone(o.member) })
-}
-
-type set[T comparable] map[T]bool
-
-func (s set[T]) add(list []T, v T) []T {
-	if s[v] {
-		return list
-	}
-	s[v] = true
-	return append(list, v)
-}
-
-// found is what wave two read.
-type found struct {
-	lots     []loyalty.LotRow
-	keys     []loyalty.KeyRow
-	entries  []loyalty.Entry
-	ofOrders []loyalty.Entry
-	profiles []sealedProfile
-	lapsed   []loyalty.LapsedRow
-}
-
-// lotsOfEntries are the lots that the entries found have touched: a reversal
-// sets off what of them expired.
-func (f *found) lotsOfEntries() []loyalty.LotRow {
-	var lots []loyalty.LotRow
-	seen := set[loyalty.LotRow]{}
-	for _, entries := range [][]loyalty.Entry{f.entries, f.ofOrders} {
-		for _, e := range entries {
-			for _, p := range e.Parts {
-				lots = seen.add(lots, loyalty.LotRow{Member: e.Member, Lot: loyalty.Lot{LotKey: p.LotKey}})
-			}
-		}
-	}
-	return lots
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// postgresLoader asks in three round trips, four where entries are reversed:
-// look-ups, locks, rows, lapsed lots.
+// postgresLoader asks in three round trips: look-ups, locks, rows. Where entries
+// are reversed or coupons looked at there is a fourth for what those lead to.
 type postgresLoader struct{ tx pgx.Tx }
 
 // planByKey tells the planner for this transaction what all statements of a
@@ -27,7 +27,8 @@ const lockMarks = `
 	SELECT
 		merchant_id,
 		settings_version,
-		clock_offset
+		clock_offset,
+		apps_version
 	FROM merchant
 	WHERE merchant_id = ANY($1::text[])
 	ORDER BY merchant_id
@@ -37,31 +38,33 @@ const lockMarks = `
 const lookUp = `
 	SELECT
 		w.place,
-		i.member_id
+		i.member_id,
+		i.row_no
 	FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS w (merchant_id, kind, value, place)
 	JOIN identity i ON i.merchant_id = w.merchant_id
 		AND i.kind = w.kind
 		AND i.value = w.value`
 
-func (l *postgresLoader) first(ctx context.Context, n *names) (marks []settingsMark, members []int64, err error) {
+func (l *postgresLoader) first(ctx context.Context, n *names) (marks []settingsMark, bounds []loyalty.Bound, err error) {
 	b := &pgx.Batch{}
 	b.Queue(planByKey)
 	b.Queue(lockMarks, n.merchants).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			var m settingsMark
-			if err := rows.Scan(&m.merchant, &m.version, &m.offset); err != nil {
+			if err := rows.Scan(append([]any{&m.merchant}, m.fields()...)...); err != nil {
 				return err
 			}
 			marks = append(marks, m)
 		}
 		return rows.Err()
 	})
-	members = make([]int64, len(n.identities))
-	queueLookUp(b, n, members)
-	return marks, members, l.tx.SendBatch(ctx, b).Close()
+	bounds = make([]loyalty.Bound, len(n.identities))
+	queueLookUp(b, n, bounds)
+	err = l.tx.SendBatch(ctx, b).Close()
+	return marks, bounds, err
 }
 
-func queueLookUp(b *pgx.Batch, n *names, members []int64) {
+func queueLookUp(b *pgx.Batch, n *names, bounds []loyalty.Bound) {
 	if len(n.identities) == 0 {
 		return
 	}
@@ -71,11 +74,12 @@ func queueLookUp(b *pgx.Batch, n *names, members []int64) {
 	}
 	b.Queue(lookUp, merchants, kinds, n.stored).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
-			var place, member int64
-			if err := rows.Scan(&place, &member); err != nil {
+			var place int64
+			var bound loyalty.Bound
+			if err := rows.Scan(&place, &bound.Member, &bound.Row); err != nil {
 				return err
 			}
-			members[place-1] = member
+			bounds[place-1] = bound
 		}
 		return rows.Err()
 	})
@@ -88,23 +92,59 @@ const lockMembers = `SELECT ` + memberColumns + `
 	ORDER BY member_id
 	FOR UPDATE`
 
-func (l *postgresLoader) lock(ctx context.Context, ids []int64) ([]loyalty.Member, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	var members []loyalty.Member
+// lockTemplates comes after the members, in one order as well.
+var lockTemplates = `SELECT ` + prefixed("t", templateColumns) + `
+	FROM unnest($1::text[], $2::text[], $3::text[]) AS w (merchant_id, space, number)
+	JOIN coupon_template t ON t.merchant_id = w.merchant_id
+		AND t.space = w.space
+		AND t.number = w.number
+	ORDER BY t.template_id
+	FOR UPDATE OF t`
+
+func (l *postgresLoader) lock(ctx context.Context, ids []int64, names []templateName) (members []loyalty.Member, templates []loyalty.Template, err error) {
 	b := &pgx.Batch{}
-	queue(b, &members, scanMember, lockMembers, ids)
-	return members, l.tx.SendBatch(ctx, b).Close()
+	if len(ids) > 0 {
+		queue(b, &members, scanMember, lockMembers, ids)
+	}
+	if len(names) > 0 {
+		queue(b, &templates, scanTemplate, lockTemplates, arrays(names, (*templateName).record)...)
+	}
+	if b.Len() == 0 {
+		return nil, nil, nil
+	}
+	err = l.tx.SendBatch(ctx, b).Close()
+	return members, templates, err
 }
 
 const lotsOfMembers = `SELECT ` + lotColumns + `
 	FROM lot
 	WHERE member_id = ANY($1::bigint[])`
 
+const streamsOfMembers = `SELECT ` + streamLoaded + `
+	FROM callback_stream
+	WHERE member_id = ANY($1::bigint[])`
+
 const profilesOfMembers = `SELECT ` + profileColumns + `
 	FROM member_profile
 	WHERE member_id = ANY($1::bigint[])`
+
+const labelsOfMembers = `SELECT ` + labelColumns + `
+	FROM member_label
+	WHERE member_id = ANY($1::bigint[])
+	ORDER BY
+		member_id,
+		label`
+
+const cardsOfMembers = `SELECT ` + cardColumns + `
+	FROM paid_card
+	WHERE member_id = ANY($1::bigint[])
+	ORDER BY
+		member_id,
+		card_id`
+
+const templatesNamed = `SELECT ` + templateColumns + `
+	FROM coupon_template
+	WHERE template_id = ANY($1::bigint[])`
 
 const keyJoin = `
 	FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS w (member_id, space, operation, key_id)
@@ -132,6 +172,35 @@ var (
 		AND e.order_no = w.order_no
 		AND e.order_no <> ''`
 
+	ordersNamed = `SELECT ` + prefixed("o", orderColumns) + `
+	FROM unnest($1::bigint[], $2::bigint[]) AS w (member_id, order_seq)
+	JOIN member_order o ON o.member_id = w.member_id
+		AND o.order_seq = w.order_seq`
+
+	refundsParked = `SELECT ` + prefixed("o", orderColumns) + `
+	FROM unnest($1::bigint[], $2::text[], $3::text[]) AS w (member_id, space, parent)
+	JOIN member_order o ON o.member_id = w.member_id
+		AND o.space = w.space
+		AND o.parent = w.parent
+		AND o.state = 2`
+
+	couponsNamed = `SELECT ` + prefixed("c", couponColumns) + `
+	FROM unnest($1::bigint[], $2::bigint[]) AS w (member_id, coupon_seq)
+	JOIN coupon c ON c.member_id = w.member_id
+		AND c.coupon_seq = w.coupon_seq`
+
+	couponsOfOrders = `SELECT ` + prefixed("c", couponColumns) + `
+	FROM unnest($1::bigint[], $2::text[], $3::text[]) AS w (member_id, space, used_for)
+	JOIN coupon c ON c.member_id = w.member_id
+		AND c.space = w.space
+		AND c.used_for = w.used_for
+		AND c.used_for <> ''`
+
+	claimsNamed = `SELECT ` + prefixed("c", claimColumns) + `
+	FROM unnest($1::bigint[], $2::bigint[]) AS w (member_id, template_id)
+	JOIN coupon_claim c ON c.member_id = w.member_id
+		AND c.template_id = w.template_id`
+
 	lapsedNamed = `SELECT ` + prefixed("l", lapsedColumns) + `
 	FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS w (member_id, expires_at, available_at, source)
 	JOIN lapsed_lot l ON l.member_id = w.member_id
@@ -144,50 +213,59 @@ var (
 // nothing that it reads of these members can change any more.
 func (l *postgresLoader) second(ctx context.Context, n *names, r *rows, f *found) error {
 	b := &pgx.Batch{}
-	again := make([]int64, len(n.identities))
+	again := make([]loyalty.Bound, len(n.identities))
 	queueLookUp(b, n, again)
-	if len(r.members) > 0 {
-		queue(b, &f.lots, scanLot, lotsOfMembers, r.members)
-	}
-	if len(r.keys) > 0 {
-		args := arrays(r.keys, func(k *memberKey) record {
-			return record{[]int64{k.member}, []string{k.Space, string(k.Operation), k.Key}}
-		})
-		queue(b, &f.keys, scanKey, keysNamed, args...)
-		queue(b, &f.entries, scanEntry, entriesOfKeys, args...)
-	}
-	if len(r.entries) > 0 {
-		queue(b, &f.entries, scanEntry, entriesNamed, arrays(r.entries, func(e *memberEntry) record {
-			return record{[]int64{e.member, e.no}, nil}
-		})...)
-	}
-	if len(r.orders) > 0 {
-		queue(b, &f.ofOrders, scanEntry, entriesOfOrders, arrays(r.orders, func(o *memberOrder) record {
-			return record{[]int64{o.member}, []string{o.Space, o.No}}
-		})...)
+	if len(r.subjects) > 0 {
+		queue(b, &f.lots, scanLot, lotsOfMembers, r.subjects)
 	}
 	if len(r.profiles) > 0 {
 		queue(b, &f.profiles, scanProfile, profilesOfMembers, r.profiles)
 	}
+	if len(r.streams) > 0 {
+		queue(b, &f.streams, scanStream, streamsOfMembers, r.streams)
+	}
+	if len(r.marks) > 0 {
+		queue(b, &f.labels, scanLabel, labelsOfMembers, r.marks)
+		queue(b, &f.cards, scanCard, cardsOfMembers, r.marks)
+	}
+	queueNamed(b, &f.keys, scanKey, keysNamed, r.keys, (*memberKey).record)
+	queueNamed(b, &f.entries, scanEntry, entriesOfKeys, r.keys, (*memberKey).record)
+	queueNamed(b, &f.entries, scanEntry, entriesNamed, r.entries, (*memberRow).record)
+	queueNamed(b, &f.ofOrders, scanEntry, entriesOfOrders, r.ofOrders, (*memberOrder).record)
+	queueNamed(b, &f.orders, scanOrder, ordersNamed, r.orders, (*memberRow).record)
+	queueNamed(b, &f.orders, scanOrder, refundsParked, r.parked, (*memberOrder).record)
+	queueNamed(b, &f.coupons, scanCoupon, couponsNamed, r.coupons, (*memberRow).record)
+	queueNamed(b, &f.coupons, scanCoupon, couponsOfOrders, r.couponsOf, (*memberOrder).record)
+	queueNamed(b, &f.claims, scanClaim, claimsNamed, r.claims, (*memberRow).record)
 	if b.Len() == 0 {
 		return nil
 	}
 	if err := l.tx.SendBatch(ctx, b).Close(); err != nil {
 		return err
 	}
-	for i, member := range n.members {
-		if again[i] != member {
+	for i, bound := range n.bounds {
+		if again[i] != bound {
 			return fmt.Errorf("a look-up by %s moved before its member was locked: %w", n.identities[i].Kind, loyalty.ErrAgain)
 		}
 	}
 	return nil
 }
 
-func (l *postgresLoader) lapsed(ctx context.Context, lots []loyalty.LotRow) ([]loyalty.LapsedRow, error) {
-	var lapsed []loyalty.LapsedRow
+func (l *postgresLoader) third(ctx context.Context, lots []loyalty.LotRow, templates []int64, f *found) error {
 	b := &pgx.Batch{}
-	queue(b, &lapsed, scanLapsed, lapsedNamed, arrays(lots, lotKeyRecord)...)
-	return lapsed, l.tx.SendBatch(ctx, b).Close()
+	queueNamed(b, &f.lapsed, scanLapsed, lapsedNamed, lots, lotKeyRecord)
+	if len(templates) > 0 {
+		queue(b, &f.templates, scanTemplate, templatesNamed, templates)
+	}
+	return l.tx.SendBatch(ctx, b).Close()
+}
+
+// queueNamed puts a query into a batch that is joined to names, where there are
+// any.
+func queueNamed[R, N any](b *pgx.Batch, list *[]R, scan func(scanner) (R, error), query string, names []N, of func(*N) record) {
+	if len(names) > 0 {
+		queue(b, list, scan, query, arrays(names, of)...)
+	}
 }
 
 // queue puts a query into a batch that appends all its rows to list.

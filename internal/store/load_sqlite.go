@@ -15,16 +15,18 @@ import (
 type sqliteLoader struct{ tx *sqldb.Tx }
 
 const selectIdentity = `
-	SELECT member_id
+	SELECT
+		member_id,
+		row_no
 	FROM identity
 	WHERE merchant_id = ?
 		AND kind = ?
 		AND value = ?`
 
-func (l *sqliteLoader) first(ctx context.Context, n *names) (marks []settingsMark, members []int64, err error) {
+func (l *sqliteLoader) first(ctx context.Context, n *names) (marks []settingsMark, bounds []loyalty.Bound, err error) {
 	for _, merchant := range n.merchants {
 		mark := settingsMark{merchant: merchant}
-		err := l.tx.QueryRow(ctx, selectMark, merchant).Scan(&mark.version, &mark.offset)
+		err := l.tx.QueryRow(ctx, selectMark, merchant).Scan(mark.fields()...)
 		if errors.Is(err, sqldb.ErrNoRows) {
 			continue
 		}
@@ -33,14 +35,14 @@ func (l *sqliteLoader) first(ctx context.Context, n *names) (marks []settingsMar
 		}
 		marks = append(marks, mark)
 	}
-	members = make([]int64, len(n.identities))
+	bounds = make([]loyalty.Bound, len(n.identities))
 	for i, identity := range n.identities {
-		err := l.tx.QueryRow(ctx, selectIdentity, identity.Merchant, string(identity.Kind), n.stored[i]).Scan(&members[i])
+		err := l.tx.QueryRow(ctx, selectIdentity, identity.Merchant, string(identity.Kind), n.stored[i]).Scan(&bounds[i].Member, &bounds[i].Row)
 		if err != nil && !errors.Is(err, sqldb.ErrNoRows) {
 			return nil, nil, err
 		}
 	}
-	return marks, members, nil
+	return marks, bounds, nil
 }
 
 var (
@@ -53,15 +55,25 @@ var (
 	FROM lot
 	WHERE member_id` + sqldb.SQLite.In()
 
+	selectLabels = labelsListed(sqldb.SQLite)
+	selectCards  = cardsListed(sqldb.SQLite)
+
+	selectStreams = `SELECT ` + streamLoaded + `
+	FROM callback_stream
+	WHERE member_id` + sqldb.SQLite.In()
+
 	selectProfiles = `SELECT ` + profileColumns + `
 	FROM member_profile
 	WHERE member_id` + sqldb.SQLite.In()
 )
 
-func (l *sqliteLoader) lock(ctx context.Context, ids []int64) ([]loyalty.Member, error) {
-	var members []loyalty.Member
-	err := collect(ctx, l.tx, &members, scanMember, selectMembers, sqldb.List(sqldb.SQLite, ids))
-	return members, err
+func (l *sqliteLoader) lock(ctx context.Context, ids []int64, names []templateName) (members []loyalty.Member, templates []loyalty.Template, err error) {
+	err = collect(ctx, l.tx, &members, scanMember, selectMembers, sqldb.List(sqldb.SQLite, ids))
+	if err != nil {
+		return nil, nil, err
+	}
+	err = collectEach(ctx, l.tx, &templates, scanTemplate, selectTemplateNamed, names, (*templateName).record)
+	return members, templates, err
 }
 
 const (
@@ -92,49 +104,114 @@ const (
 		AND expires_at = ?
 		AND available_at = ?
 		AND source = ?`
+
+	selectOrder = `SELECT ` + orderColumns + `
+	FROM member_order
+	WHERE member_id = ?
+		AND order_seq = ?`
+
+	selectParked = `SELECT ` + orderColumns + `
+	FROM member_order INDEXED BY parked_refund
+	WHERE member_id = ?
+		AND space = ?
+		AND parent = ?
+		AND state = 2`
+
+	selectCoupon = `SELECT ` + couponColumns + `
+	FROM coupon
+	WHERE member_id = ?
+		AND coupon_seq = ?`
+
+	selectCouponsOfOrder = `SELECT ` + couponColumns + `
+	FROM coupon INDEXED BY coupon_of_order
+	WHERE member_id = ?
+		AND space = ?
+		AND used_for = ?
+		AND used_for <> ''`
+
+	selectClaim = `SELECT ` + claimColumns + `
+	FROM coupon_claim
+	WHERE member_id = ?
+		AND template_id = ?`
+
+	selectTemplateNamed = `SELECT ` + templateColumns + `
+	FROM coupon_template
+	WHERE merchant_id = ?
+		AND space = ?
+		AND number = ?`
+
+	selectTemplate = `SELECT ` + templateColumns + `
+	FROM coupon_template
+	WHERE template_id = ?`
 )
 
 func (l *sqliteLoader) second(ctx context.Context, _ *names, r *rows, f *found) error {
-	err := collect(ctx, l.tx, &f.lots, scanLot, selectLotsOfMembers, sqldb.List(sqldb.SQLite, r.members))
+	if err := l.ofMembers(ctx, r, f); err != nil {
+		return err
+	}
+	if err := l.keysWithEntries(ctx, r, f); err != nil {
+		return err
+	}
+	tx := l.tx
+	return errors.Join(
+		collectEach(ctx, tx, &f.entries, scanEntry, selectEntry, r.entries, (*memberRow).record),
+		collectEach(ctx, tx, &f.ofOrders, scanEntry, selectEntriesOfOrder, r.ofOrders, (*memberOrder).record),
+		collectEach(ctx, tx, &f.orders, scanOrder, selectOrder, r.orders, (*memberRow).record),
+		collectEach(ctx, tx, &f.orders, scanOrder, selectParked, r.parked, (*memberOrder).record),
+		collectEach(ctx, tx, &f.coupons, scanCoupon, selectCoupon, r.coupons, (*memberRow).record),
+		collectEach(ctx, tx, &f.coupons, scanCoupon, selectCouponsOfOrder, r.couponsOf, (*memberOrder).record),
+		collectEach(ctx, tx, &f.claims, scanClaim, selectClaim, r.claims, (*memberRow).record),
+	)
+}
+
+// ofMembers reads what hangs on member numbers alone.
+func (l *sqliteLoader) ofMembers(ctx context.Context, r *rows, f *found) error {
+	err := collect(ctx, l.tx, &f.lots, scanLot, selectLotsOfMembers, sqldb.List(sqldb.SQLite, r.subjects))
+	if err == nil && len(r.profiles) > 0 {
+		err = collect(ctx, l.tx, &f.profiles, scanProfile, selectProfiles, sqldb.List(sqldb.SQLite, r.profiles))
+	}
+	if err == nil && len(r.streams) > 0 {
+		err = collect(ctx, l.tx, &f.streams, scanStream, selectStreams, sqldb.List(sqldb.SQLite, r.streams))
+	}
+	if err == nil && len(r.marks) > 0 {
+		list := sqldb.List(sqldb.SQLite, r.marks)
+		err = errors.Join(
+			collect(ctx, l.tx, &f.labels, scanLabel, selectLabels, list),
+			collect(ctx, l.tx, &f.cards, scanCard, selectCards, list),
+		)
+	}
+	return err
+}
+
+// keysWithEntries reads keys, and names the entries that they made.
+func (l *sqliteLoader) keysWithEntries(ctx context.Context, r *rows, f *found) error {
+	err := collectEach(ctx, l.tx, &f.keys, scanKey, selectKey, r.keys, (*memberKey).record)
+	for _, k := range f.keys {
+		if k.Entry != 0 {
+			r.entries = append(r.entries, memberRow{k.Member, k.Entry})
+		}
+	}
+	return err
+}
+
+func (l *sqliteLoader) third(ctx context.Context, lots []loyalty.LotRow, templates []int64, f *found) error {
+	err := collectEach(ctx, l.tx, &f.lapsed, scanLapsed, selectLapsed, lots, lotKeyRecord)
 	if err != nil {
 		return err
 	}
-	for _, k := range r.keys {
-		before := len(f.keys)
-		err := collect(ctx, l.tx, &f.keys, scanKey, selectKey, k.member, k.Space, string(k.Operation), k.Key)
-		if err != nil {
-			return err
-		}
-		for _, row := range f.keys[before:] {
-			if row.Entry != 0 {
-				r.entries = append(r.entries, memberEntry{row.Member, row.Entry})
-			}
-		}
-	}
-	for _, e := range r.entries {
-		if err := collect(ctx, l.tx, &f.entries, scanEntry, selectEntry, e.member, e.no); err != nil {
-			return err
-		}
-	}
-	for _, o := range r.orders {
-		if err := collect(ctx, l.tx, &f.ofOrders, scanEntry, selectEntriesOfOrder, o.member, o.Space, o.No); err != nil {
-			return err
-		}
-	}
-	if len(r.profiles) == 0 {
-		return nil
-	}
-	return collect(ctx, l.tx, &f.profiles, scanProfile, selectProfiles, sqldb.List(sqldb.SQLite, r.profiles))
+	return collectEach(ctx, l.tx, &f.templates, scanTemplate, selectTemplate, templates, func(id *int64) record {
+		return record{ints: []int64{*id}}
+	})
 }
 
-func (l *sqliteLoader) lapsed(ctx context.Context, lots []loyalty.LotRow) ([]loyalty.LapsedRow, error) {
-	var lapsed []loyalty.LapsedRow
-	for i := range lots {
-		if err := collect(ctx, l.tx, &lapsed, scanLapsed, selectLapsed, lotKeyRecord(&lots[i]).args()...); err != nil {
-			return nil, err
+// collectEach runs a query for every name.
+func collectEach[R, N any](ctx context.Context, q sqldb.Queryer, list *[]R, scan func(scanner) (R, error), query string, names []N, of func(*N) record) error {
+	for i := range names {
+		if err := collect(ctx, q, list, scan, query, of(&names[i]).args()...); err != nil {
+			return err
 		}
 	}
-	return lapsed, nil
+	return nil
 }
 
 func scanMember(row scanner) (m loyalty.Member, err error) {

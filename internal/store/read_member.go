@@ -18,7 +18,7 @@ import (
 // put together from one read snapshot.
 func (s *Store) Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (_ loyalty.Found, err error) {
 	defer func() { err = outage(err) }()
-	named, err := s.named(ctx, s.db.Read(), who, profile)
+	named, err := s.named(ctx, s.db.Read(), who, now, profile)
 	if err != nil {
 		return loyalty.Found{}, err
 	}
@@ -27,6 +27,7 @@ func (s *Store) Member(ctx context.Context, who loyalty.Who, now loyalty.Instant
 		return s.memberSlowly(ctx, who, now, profile)
 	}
 	if profile {
+		f.UsableCoupons = named.usableCoupons
 		f.Profile, err = s.openProfile(f.Merchant, named.profile)
 	}
 	return f, err
@@ -44,7 +45,7 @@ func (s *Store) memberSlowly(ctx context.Context, who loyalty.Who, now loyalty.I
 
 // found is the member as of now with the entries that are due and not booked.
 func (s *Store) found(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now loyalty.Instant, profile bool) (loyalty.Found, []loyalty.Entry, error) {
-	named, err := s.named(ctx, q, who, profile)
+	named, err := s.named(ctx, q, who, now, profile)
 	if err != nil {
 		return loyalty.Found{}, nil, err
 	}
@@ -57,6 +58,7 @@ func (s *Store) found(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now
 		return f, nil, err
 	}
 	if profile {
+		f.UsableCoupons = named.usableCoupons
 		f.Profile, err = s.openProfile(f.Merchant, named.profile)
 	}
 	return f, due, err
@@ -87,8 +89,9 @@ func (s *Store) asOf(ctx context.Context, q sqldb.Queryer, f *loyalty.Found, now
 // namedMember is a member row as a reference found it.
 type namedMember struct {
 	loyalty.Member
-	mark    settingsMark
-	profile sealedProfile
+	mark          settingsMark
+	profile       sealedProfile
+	usableCoupons int64 // with the profile
 }
 
 // The ways of a reference, one row each that leads somewhere.
@@ -101,9 +104,18 @@ const (
 var (
 	memberByWays = `SELECT ` + prefixed("m", memberColumns) + `,
 	r.settings_version,
-	r.clock_offset`
+	r.clock_offset,
+	r.apps_version`
 
-	profileByWays = `,` + prefixed("p", profileColumns)
+	// Coupons are counted only of members who were ever given one. The two
+	// parameters are the real time.
+	profileByWays = `,` + prefixed("p", profileColumns) + `,
+	CASE WHEN m.coupons = 0 THEN 0 ELSE (
+		SELECT count(*)
+		FROM coupon
+		WHERE member_id = m.member_id
+			AND ` + usableAt("? + r.clock_offset") + `
+	) END`
 
 	fromWays = `
 	FROM (%s) AS w
@@ -134,8 +146,11 @@ func waysText(byID bool, identities int, profile bool) string {
 }
 
 // named follows a reference; all ways must lead to one member.
-func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, profile bool) (*namedMember, error) {
+func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now loyalty.Instant, profile bool) (*namedMember, error) {
 	var args []any
+	if profile { // the coupons' time, which stands before the ways
+		args = append(args, int64(now), int64(now))
+	}
 	if who.ID != 0 {
 		args = append(args, who.ID)
 	}
@@ -160,9 +175,9 @@ func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, pro
 	var found []namedMember
 	err := each(ctx, q, func(row scanner) error {
 		m := namedMember{mark: settingsMark{merchant: who.Merchant}}
-		fields := append(memberFields(&m.Member), &m.mark.version, &m.mark.offset)
+		fields := append(memberFields(&m.Member), m.mark.fields()...)
 		if profile {
-			fields = append(fields, m.profile.fields()...)
+			fields = append(append(fields, m.profile.fields()...), &m.usableCoupons)
 		}
 		err := row.Scan(fields...)
 		found = append(found, m)

@@ -12,7 +12,7 @@ import (
 
 // Members is a page of a merchant's members that pass the filter, as they
 // stand at the real time now: newest registration first, then by number, with
-// their personal data. Erased members are left out. access.ErrNoMerchant when
+// their personal data and their marks. Erased members are left out. access.ErrNoMerchant when
 // there is no such merchant.
 func (s *Store) Members(ctx context.Context, filter loyalty.MemberFilter, now loyalty.Instant, page, size int) (_ loyalty.MemberPage, err error) {
 	defer func() { err = outage(err) }()
@@ -52,8 +52,12 @@ func (s *Store) members(ctx context.Context, tx *sqldb.ReadTx, filter loyalty.Me
 	if err != nil {
 		return result, err
 	}
+	marks, err := marksOfPage(ctx, tx, rows)
+	if err != nil {
+		return result, err
+	}
 	for _, row := range rows {
-		f := loyalty.Found{Member: row.Member, Snapshot: snap}
+		f := loyalty.Found{Member: row.Member, Snapshot: snap, Marks: marks[row.ID]}
 		if f.Profile, err = s.openProfile(f.Merchant, row.profile); err != nil {
 			return result, err
 		}
@@ -63,6 +67,42 @@ func (s *Store) members(ctx context.Context, tx *sqldb.ReadTx, filter loyalty.Me
 		result.Members = append(result.Members, f)
 	}
 	return result, nil
+}
+
+func labelsListed(d sqldb.Dialect) string {
+	return `SELECT ` + labelColumns + `
+	FROM member_label
+	WHERE member_id` + d.In() + `
+	ORDER BY
+		member_id,
+		label`
+}
+
+func cardsListed(d sqldb.Dialect) string {
+	return `SELECT ` + cardColumns + `
+	FROM paid_card
+	WHERE member_id` + d.In() + `
+	ORDER BY
+		member_id,
+		card_id`
+}
+
+// marksOfPage reads the labels and the paid cards of all members of a page.
+func marksOfPage(ctx context.Context, tx *sqldb.ReadTx, members []namedMember) (map[int64]loyalty.Marks, error) {
+	ids := make([]int64, len(members))
+	for i := range members {
+		ids[i] = members[i].ID
+	}
+	list := sqldb.List(tx.Dialect(), ids)
+	var labels []memberLabel
+	if err := collect(ctx, tx, &labels, scanLabel, labelsListed(tx.Dialect()), list); err != nil {
+		return nil, err
+	}
+	var cards []memberCard
+	if err := collect(ctx, tx, &cards, scanCard, cardsListed(tx.Dialect()), list); err != nil {
+		return nil, err
+	}
+	return marksOf(labels, cards), nil
 }
 
 var membersPage = `SELECT ` + prefixed("m", memberColumns) + `,` + prefixed("p", profileColumns)
@@ -97,7 +137,11 @@ func (c *condition) from() string {
 
 func (s *Store) membersWhere(d sqldb.Dialect, f loyalty.MemberFilter, at loyalty.Instant) *condition {
 	c := &condition{}
-	c.and("m.merchant_id = ?", f.Merchant)
+	if f.Label == "" && f.PaidCard == "" {
+		c.and("m.merchant_id = ?", f.Merchant)
+	} else { // so that the list begins with the marks, not with all members
+		c.and("m.merchant_id || '' = ?", f.Merchant)
+	}
 	if f.Active == nil {
 		c.and("m.status <> ?", int64(loyalty.Erased))
 	} else if *f.Active {
@@ -125,6 +169,12 @@ func (s *Store) membersWhere(d sqldb.Dialect, f loyalty.MemberFilter, at loyalty
 	}
 	if f.RegisteredTo != 0 {
 		c.and("m.registered_at <= ?", int64(f.RegisteredTo))
+	}
+	if f.Label != "" {
+		c.and(`m.member_id IN (SELECT member_id FROM member_label WHERE merchant_id = ? AND label = ?)`, f.Merchant, f.Label)
+	}
+	if f.PaidCard != "" {
+		c.and(`m.member_id IN (SELECT member_id FROM paid_card WHERE merchant_id = ? AND card_id = ?)`, f.Merchant, f.PaidCard)
 	}
 	t := int64(at)
 	if f.MinBalance != nil {

@@ -106,19 +106,29 @@ const memberColumns = `
 	entries,
 	credits,
 	audits,
+	orders,
+	coupons,
+	consume_count,
+	consume_fen,
+	held,
+	period_start,
+	period_end,
+	announced_until,
 	next_due_at,
 	last_entry_at,
 	registered_at,
 	merchant_id,
 	open_id`
 
-const memberInts, memberTexts = 15, 2
+const memberInts, memberTexts = 23, 2
 
 func memberRecord(m *loyalty.Member) record {
 	return record{
 		[]int64{
 			m.ID, int64(m.Status), m.Level, m.Growth, m.Earned, m.Used, m.Balance, m.Pending, m.Deficit,
-			m.Entries, m.Credits, m.Audits, int64(m.NextDueAt), int64(m.LastEntryAt), int64(m.RegisteredAt),
+			m.Entries, m.Credits, m.Audits, m.Orders, m.Coupons, m.ConsumeCount, m.ConsumeFen,
+			m.Held, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil),
+			int64(m.NextDueAt), int64(m.LastEntryAt), int64(m.RegisteredAt),
 		},
 		[]string{m.Merchant, m.OpenID},
 	}
@@ -128,7 +138,9 @@ func memberRecord(m *loyalty.Member) record {
 func memberFields(m *loyalty.Member) []any {
 	return []any{
 		&m.ID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance, &m.Pending, &m.Deficit,
-		&m.Entries, &m.Credits, &m.Audits, &m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt,
+		&m.Entries, &m.Credits, &m.Audits, &m.Orders, &m.Coupons, &m.ConsumeCount, &m.ConsumeFen,
+		&m.Held, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil,
+		&m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt,
 		&m.Merchant, &m.OpenID,
 	}
 }

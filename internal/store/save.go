@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
@@ -23,6 +25,24 @@ type saveTexts struct {
 	insertKeys       string
 	upsertProfiles   string
 	insertAudits     string
+
+	insertOrders    string
+	updateOrders    string
+	forgetDetails   string // what has nothing but papers
+	forgetPapers    string
+	insertDetails   string
+	insertCoupons   string
+	updateCoupons   string
+	upsertClaims    string
+	deleteLabels    string
+	insertLabels    string
+	deleteCards     string
+	insertCards     string
+	insertTemplates string
+	updateIssued    string
+
+	insertEvents  string
+	upsertStreams string
 }
 
 // memberChanges is all of a member that a command can change.
@@ -38,10 +58,18 @@ const memberChanges = `
 	entries,
 	credits,
 	audits,
+	orders,
+	coupons,
+	consume_count,
+	consume_fen,
+	held,
+	period_start,
+	period_end,
+	announced_until,
 	next_due_at,
 	last_entry_at`
 
-const memberChangeInts = 14
+const memberChangeInts = 22
 
 // memberChangeRecord is the member's number and its changes.
 func memberChangeRecord(m *loyalty.Member) record {
@@ -61,6 +89,16 @@ func sharedTexts(d sqldb.Dialect) saveTexts {
 	) ` + values(d, entryInts, entryTexts),
 		insertKeys: `INSERT INTO idempotency_key (` + keyColumns + `
 	) ` + values(d, keyInts, keyTexts),
+		insertEvents: `INSERT INTO callback_event (` + eventColumns + `
+	) ` + values(d, eventInts, eventTexts),
+		upsertStreams: `INSERT INTO callback_stream (` + streamColumns + `
+	) ` + values(d, streamInts, streamTexts) + `
+	ON CONFLICT (member_id, app_id) DO UPDATE SET
+		next_at = CASE
+			WHEN callback_stream.done_no = callback_stream.last_no THEN 0
+			ELSE callback_stream.next_at
+		END,
+		last_no = excluded.last_no`,
 		insertAudits: `INSERT INTO audit (` + auditColumns + `
 	) ` + values(d, auditInts, auditTexts),
 		upsertLots: `INSERT INTO lot (` + lotColumns + `
@@ -81,17 +119,33 @@ func sharedTexts(d sqldb.Dialect) saveTexts {
 		nickname = excluded.nickname,
 		store = excluded.store,
 		sealed = excluded.sealed`,
+		insertOrders: `INSERT INTO member_order (` + orderColumns + `
+	) ` + values(d, orderInts, orderTexts),
+		insertDetails: `INSERT INTO order_detail (` + detailColumns + `
+	) ` + values(d, detailInts, detailTexts),
+		insertCoupons: `INSERT INTO coupon (` + couponColumns + `
+	) ` + values(d, couponInts, couponTexts),
+		upsertClaims: `INSERT INTO coupon_claim (` + claimColumns + `
+	) ` + values(d, claimInts, 0) + `
+	ON CONFLICT (member_id, template_id) DO UPDATE SET
+		count = excluded.count`,
+		insertLabels: `INSERT INTO member_label (` + labelColumns + `
+	) ` + values(d, labelInts, labelTexts),
+		insertCards: `INSERT INTO paid_card (` + cardColumns + `
+	) ` + values(d, cardInts, cardTexts),
+		insertTemplates: `INSERT INTO coupon_template (` + templateColumns + `
+	) ` + values(d, templateInts, templateTexts),
 	}
 }
 
 // storedIdentity is an identity as its row has it.
 type storedIdentity struct {
 	merchant, kind, value string
-	member                int64
+	loyalty.Bound
 }
 
 func identityRecord(i *storedIdentity) record {
-	return record{[]int64{i.member}, []string{i.merchant, i.kind, i.value}}
+	return record{[]int64{i.Member, i.Row}, []string{i.merchant, i.kind, i.value}}
 }
 
 func identityKeyRecord(i *storedIdentity) record {
@@ -105,6 +159,10 @@ type saving struct {
 	rebound              []storedIdentity // names that go from one member to another
 	openLots, closedLots []loyalty.LotRow
 	profiles             []sealedProfile
+	details              []orderDetail
+	marked               []int64 // members whose marks are replaced
+	labels               []memberLabel
+	cards                []memberCard
 }
 
 // Save writes what the commands changed.
@@ -126,16 +184,16 @@ func (b *batch) Save(ctx context.Context, c loyalty.Changes) error {
 
 func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {
 	rows := &saving{Changes: c}
-	stored := func(i loyalty.Identity, member int64) storedIdentity {
-		return storedIdentity{i.Merchant, string(i.Kind), s.stored(i), member}
+	stored := func(i loyalty.Identity, to loyalty.Bound) storedIdentity {
+		return storedIdentity{i.Merchant, string(i.Kind), s.stored(i), to}
 	}
 	given := make(map[loyalty.Identity]bool, len(c.Unbound))
 	for _, i := range c.Unbound {
-		rows.unbound = append(rows.unbound, stored(i, 0))
+		rows.unbound = append(rows.unbound, stored(i, loyalty.Bound{}))
 		given[i] = true
 	}
 	for _, i := range c.Bound {
-		if row := stored(i.Identity, i.Member); given[i.Identity] {
+		if row := stored(i.Identity, i.Bound); given[i.Identity] {
 			rows.rebound = append(rows.rebound, row)
 		} else {
 			rows.bound = append(rows.bound, row)
@@ -148,7 +206,31 @@ func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {
 			rows.openLots = append(rows.openLots, l)
 		}
 	}
+	for _, m := range c.Marks {
+		rows.replaceMarks(m)
+	}
+	// Numbers differ between processes that add the same templates, so their
+	// inserts wait for one another in the order of the keys.
+	rows.NewTemplates = slices.SortedFunc(slices.Values(c.NewTemplates), func(a, b loyalty.Template) int {
+		return cmp.Or(cmp.Compare(a.Merchant, b.Merchant), cmp.Compare(a.Space, b.Space), cmp.Compare(a.Number, b.Number))
+	})
 	var err error
+	if rows.details, err = s.sealDetails(c.OrderInfos); err != nil {
+		return nil, err
+	}
 	rows.profiles, err = s.sealProfiles(c.Profiles)
 	return rows, err
 }
+
+func (s *saving) replaceMarks(m loyalty.MarksRow) {
+	s.marked = append(s.marked, m.Member)
+	for _, label := range m.Labels {
+		s.labels = append(s.labels, memberLabel{m.Member, m.Merchant, label})
+	}
+	for _, card := range m.Cards {
+		s.cards = append(s.cards, memberCard{m.Member, m.Merchant, card})
+	}
+}
+
+// numberRecord is a member's number by itself.
+func numberRecord(id *int64) record { return record{ints: []int64{*id}} }

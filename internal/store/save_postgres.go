@@ -30,16 +30,18 @@ var postgresTexts = func() saveTexts {
 	t.insertIdentities = `
 	INSERT INTO identity (
 		member_id,
+		row_no,
 		merchant_id,
 		kind,
 		value
 	)
 	SELECT
 		member_id,
+		row_no,
 		merchant_id,
 		kind,
 		value
-	FROM ` + unnest(1, 3) + ` AS w (member_id, merchant_id, kind, value)
+	FROM ` + unnest(2, 3) + ` AS w (member_id, row_no, merchant_id, kind, value)
 	ORDER BY
 		merchant_id COLLATE "C",
 		kind COLLATE "C",
@@ -57,8 +59,53 @@ var postgresTexts = func() saveTexts {
 		AND lot.expires_at = w.expires_at
 		AND lot.available_at = w.available_at
 		AND lot.source = w.source`
+	ordersOnPostgres(&t)
 	return t
 }()
+
+// ordersOnPostgres are the texts for orders, coupons and marks.
+func ordersOnPostgres(t *saveTexts) {
+	t.updateOrders = `UPDATE member_order SET` + assignments("w", orderChanges) + `
+	FROM ` + unnest(orderChangeInts, 0) + ` AS w (
+	member_id,
+	order_seq,` + orderChanges + `)
+	WHERE member_order.member_id = w.member_id
+		AND member_order.order_seq = w.order_seq`
+	t.forgetDetails = `
+	DELETE FROM order_detail
+	USING ` + unnest(1, 0) + ` AS w (member_id)
+	WHERE order_detail.member_id = w.member_id
+		AND detail = ''`
+	t.forgetPapers = `
+	UPDATE order_detail SET sealed = ''
+	FROM ` + unnest(1, 0) + ` AS w (member_id)
+	WHERE order_detail.member_id = w.member_id
+		AND sealed <> ''`
+	t.updateCoupons = `
+	UPDATE coupon SET
+		state = w.state,
+		used_at = w.used_at,
+		lapsed = w.lapsed,
+		used_for = w.used_for,
+		used_store = w.used_store
+	FROM ` + unnest(5, 2) + ` AS w (member_id, coupon_seq, state, used_at, lapsed, used_for, used_store)
+	WHERE coupon.member_id = w.member_id
+		AND coupon.coupon_seq = w.coupon_seq`
+	t.deleteLabels = `
+	DELETE FROM member_label
+	USING ` + unnest(1, 0) + ` AS w (member_id)
+	WHERE member_label.member_id = w.member_id`
+	t.deleteCards = `
+	DELETE FROM paid_card
+	USING ` + unnest(1, 0) + ` AS w (member_id)
+	WHERE paid_card.member_id = w.member_id`
+	t.updateIssued = `
+	UPDATE coupon_template SET issued = w.issued
+	FROM ` + unnest(2, 0) + ` AS w (template_id, issued)
+	WHERE coupon_template.template_id = w.template_id`
+	t.insertTemplates += `
+	ON CONFLICT (merchant_id, space, number) DO NOTHING`
+}
 
 // assignments sets each column of a list to the one of the same name in table.
 func assignments(table, columns string) string {
@@ -77,6 +124,10 @@ func assignments(table, columns string) string {
 func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
 	b := &pgx.Batch{}
 	t := &postgresTexts
+	// The order of locks: members and templates are held since they were loaded,
+	// new templates and then new names come after them.
+	send(b, t.updateIssued, s.Templates, issuedRecord)
+	send(b, t.insertTemplates, s.NewTemplates, templateRecord)
 	// Inserting a name may wait for another process, deleting one may be waited
 	// for: all waiting comes before the first deletion, so no circle can close.
 	send(b, t.insertIdentities, s.bound, identityRecord)
@@ -92,14 +143,33 @@ func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
 	send(b, t.insertKeys, s.Keys, keyRecord)
 	send(b, t.upsertProfiles, s.profiles, profileRecord)
 	send(b, t.insertAudits, s.Audit, auditRecord)
+	sendOrders(b, t, s)
+	send(b, t.insertEvents, s.Events, eventRecord)
+	send(b, t.upsertStreams, s.Streams, streamRecord)
 	if b.Len() == 0 {
 		return nil
 	}
 	return tx.SendBatch(ctx, b).Close()
 }
 
+// sendOrders queues what is left of orders, coupons and marks.
+func sendOrders(b *pgx.Batch, t *saveTexts, s *saving) {
+	send(b, t.insertOrders, s.NewOrders, orderRecord)
+	send(b, t.updateOrders, s.Orders, orderChangeRecord)
+	remove(b, t.forgetDetails, s.Forgotten, numberRecord)
+	remove(b, t.forgetPapers, s.Forgotten, numberRecord)
+	send(b, t.insertDetails, s.details, detailRecord)
+	send(b, t.insertCoupons, s.NewCoupons, couponRecord)
+	send(b, t.updateCoupons, s.Coupons, couponChangeRecord)
+	send(b, t.upsertClaims, s.Claims, claimRecord)
+	remove(b, t.deleteLabels, s.marked, numberRecord)
+	send(b, t.insertLabels, s.labels, labelRecord)
+	remove(b, t.deleteCards, s.marked, numberRecord)
+	send(b, t.insertCards, s.cards, cardRecord)
+}
+
 // remove queues a deletion. A lot that was opened and emptied by one batch was
-// never there, so rows are not counted.
+// never there, and a member may have had no marks, so rows are not counted.
 func remove[R any](b *pgx.Batch, query string, rows []R, of func(*R) record) {
 	if len(rows) > 0 {
 		b.Queue(query, arrays(rows, of)...)

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
 )
 
@@ -20,10 +22,11 @@ var sqliteTexts = func() saveTexts {
 	t.insertIdentities = `
 	INSERT INTO identity (
 		member_id,
+		row_no,
 		merchant_id,
 		kind,
 		value
-	) VALUES (?, ?, ?, ?)`
+	) VALUES (?, ?, ?, ?, ?)`
 	t.updateReversed = `
 	UPDATE entry SET reversed = ?
 	WHERE member_id = ?
@@ -34,8 +37,42 @@ var sqliteTexts = func() saveTexts {
 		AND expires_at = ?
 		AND available_at = ?
 		AND source = ?`
+	ordersOnSQLite(&t)
 	return t
 }()
+
+// ordersOnSQLite are the texts for orders, coupons and marks.
+func ordersOnSQLite(t *saveTexts) {
+	t.updateOrders = `UPDATE member_order SET` + strings.ReplaceAll(orderChanges, ",", " = ?,") + ` = ?
+	WHERE member_id = ?
+		AND order_seq = ?`
+	t.forgetDetails = `
+	DELETE FROM order_detail
+	WHERE member_id = ?
+		AND detail = ''`
+	t.forgetPapers = `
+	UPDATE order_detail SET sealed = ''
+	WHERE member_id = ?
+		AND sealed <> ''`
+	t.updateCoupons = `
+	UPDATE coupon SET
+		state = ?,
+		used_at = ?,
+		lapsed = ?,
+		used_for = ?,
+		used_store = ?
+	WHERE member_id = ?
+		AND coupon_seq = ?`
+	t.deleteLabels = `
+	DELETE FROM member_label
+	WHERE member_id = ?`
+	t.deleteCards = `
+	DELETE FROM paid_card
+	WHERE member_id = ?`
+	t.updateIssued = `
+	UPDATE coupon_template SET issued = ?
+	WHERE template_id = ?`
+}
 
 // saveSQLite stops at the first error; sqldb rolls the transaction back then.
 func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
@@ -45,21 +82,37 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	run(x, t.insertIdentities, s.bound, identityRecord)
 	run(x, t.insertIdentities, s.rebound, identityRecord)
 	run(x, t.insertMembers, s.NewMembers, memberRecord)
-	for i := range s.Members {
-		ints := memberChangeRecord(&s.Members[i]).ints
-		x.exec(t.updateMembers, record{ints: append(ints[1:], ints[0])}.args())
-	}
+	change(x, t.updateMembers, 1, s.Members, memberChangeRecord)
 	run(x, t.insertEntries, s.Entries, entryRecord)
-	for _, e := range s.Reversed {
-		x.exec(t.updateReversed, []any{e.Reversed, e.Member, e.No})
-	}
+	change(x, t.updateReversed, 2, s.Reversed, reversedRecord)
 	run(x, t.deleteLots, s.closedLots, lotKeyRecord)
 	run(x, t.upsertLots, s.openLots, lotRecord)
 	run(x, t.upsertLapsed, s.Lapsed, lapsedRecord)
 	run(x, t.insertKeys, s.Keys, keyRecord)
 	run(x, t.upsertProfiles, s.profiles, profileRecord)
 	run(x, t.insertAudits, s.Audit, auditRecord)
+	runOrders(x, t, s)
+	run(x, t.insertEvents, s.Events, eventRecord)
+	run(x, t.upsertStreams, s.Streams, streamRecord)
 	return x.err
+}
+
+// runOrders saves orders, coupons and marks.
+func runOrders(x *executor, t *saveTexts, s *saving) {
+	change(x, t.updateIssued, 1, s.Templates, issuedRecord)
+	run(x, t.insertTemplates, s.NewTemplates, templateRecord)
+	run(x, t.insertOrders, s.NewOrders, orderRecord)
+	change(x, t.updateOrders, 2, s.Orders, orderChangeRecord)
+	run(x, t.forgetDetails, s.Forgotten, numberRecord)
+	run(x, t.forgetPapers, s.Forgotten, numberRecord)
+	run(x, t.insertDetails, s.details, detailRecord)
+	run(x, t.insertCoupons, s.NewCoupons, couponRecord)
+	change(x, t.updateCoupons, 2, s.Coupons, couponChangeRecord)
+	run(x, t.upsertClaims, s.Claims, claimRecord)
+	run(x, t.deleteLabels, s.marked, numberRecord)
+	run(x, t.insertLabels, s.labels, labelRecord)
+	run(x, t.deleteCards, s.marked, numberRecord)
+	run(x, t.insertCards, s.cards, cardRecord)
 }
 
 // executor runs statements until one fails.
@@ -69,15 +122,28 @@ type executor struct {
 	err error
 }
 
-func (x *executor) exec(query string, args []any) {
+// exec tells how many rows it touched.
+func (x *executor) exec(query string, args []any) (n int64) {
 	if x.err == nil {
-		_, x.err = x.tx.Exec(x.ctx, query, args...)
+		n, x.err = x.tx.Exec(x.ctx, query, args...)
 	}
+	return n
 }
 
 // run executes a statement for each row.
 func run[R any](x *executor, query string, rows []R, of func(*R) record) {
 	for i := range rows {
 		x.exec(query, of(&rows[i]).args())
+	}
+}
+
+// change executes an update for each row, whose record begins with keys numbers
+// that say which row it is. Every one of them must be there.
+func change[R any](x *executor, query string, keys int, rows []R, of func(*R) record) {
+	for i := range rows {
+		args := of(&rows[i]).args()
+		if n := x.exec(query, append(args[keys:len(args):len(args)], args[:keys]...)); x.err == nil && n != 1 {
+			x.err = fmt.Errorf("a row was not there to change: %w", loyalty.ErrAgain)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/memberd/memberd/internal/pgtest"
 	"github.com/memberd/memberd/internal/store/migration"
 	"github.com/memberd/memberd/internal/store/sqldb"
+	"github.com/memberd/memberd/internal/webhook"
 )
 
 func TestMain(m *testing.M) { pgtest.Main(m) }
@@ -32,11 +33,25 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"deleteTokensOfKind": deleteTokensOfKind, "selectLiveToken": selectLiveToken,
 		"appExists": appExists + d.ForUpdate(), "countOneMore": countOneMore, "deleteOldCounts": deleteOldCounts,
 		"deleteExpiredTokens": deleteExpiredTokens, "insertTokenRow": insertTokenRow, "selectToken": selectToken,
+		"upsertSMSCode": upsertSMSCode, "countSMS": countSMS, "deleteOldCodes": deleteOldCodes(d), "deleteOldSMSCounts": deleteOldSMSCounts(d),
+		"deleteSMSCode": deleteSMSCode, "uncountSMS": uncountSMS, "countSMSAttempt": countSMSAttempt, "useSMSCode": useSMSCode,
 		"selectIdentity": selectIdentity, "selectLots": selectLots,
 		"selectEntries": selectEntries, "selectAudits": selectAudits,
 		"selectDueMembers": selectDueMembers, "selectMerchants": selectMerchants,
 		"verifyMembers": verifyMembers, "verifyLots": verifyLots, "verifyLapsed": verifyLapsed,
+		"verifyClaims": verifyClaims, "verifyTemplates": verifyTemplates, "verifyOrders": verifyOrders, "verifyCoupons": verifyCoupons,
+		"verifyDetails": verifyDetails, "verifyMarks": verifyMarks, "verifyIssued": verifyIssued,
+		"selectCoupons": selectCoupons, "selectTemplates": selectTemplates(d), "labelsListed": labelsListed(d), "cardsListed": cardsListed(d),
+		"selectOrders": selectOrders, "selectOrderFound": selectOrderFound, "selectRefunds": selectRefunds,
 		"verifyAudits": verifyAudits, "verifyEntries": verifyEntries, "verifyNames": verifyNames,
+		"selectDueApps": selectDueApps, "claimStreams": claimStreams(d), "claimResends": claimResends(d), "selectNextEvent": selectNextEvent,
+		"advanceStream": advanceStream, "postponeStream": postponeStream, "finishResend": finishResend, "postponeResend": postponeResend,
+		"finishEvent": finishEvent, "failEvent": failEvent, "insertResend": insertResend, "hurryStream": hurryStream,
+		"takeLease": takeLease, "freeLease": freeLease, "advanceClock": advanceClock,
+		"selectToldApps": selectToldApps, "moveApps": moveApps,
+		"selectTidyApps": selectTidyApps, "deleteDoneEvents": deleteDoneEvents(d), "hurryStreams": hurryStreams,
+		"hurryResends": hurryResends, "selectTidyable": selectTidyable, "selectLag": selectLag,
+		"selectEntryByNo": selectEntryByNo, "selectCouponBySeq": selectCouponBySeq,
 	} {
 		texts[name] = []string{text}
 	}
@@ -48,7 +63,12 @@ func shared(d sqldb.Dialect) map[string][]string {
 	for _, s := range sides {
 		texts["sides"] = append(texts["sides"], s.bounds(), s.page())
 	}
+	for filter := range couponFilters {
+		texts["couponsCount"] = append(texts["couponsCount"], couponsCount(filter))
+		texts["couponsPage"] = append(texts["couponsPage"], couponsPage(filter))
+	}
 	texts["membersPage"] = memberLists(d)
+	texts["callbackList"] = callbackLists()
 	return texts
 }
 
@@ -56,12 +76,13 @@ func shared(d sqldb.Dialect) map[string][]string {
 func memberLists(d sqldb.Dialect) (texts []string) {
 	s := &Store{keys: noKeys{}}
 	number, yes, no := int64(1), true, false
-	for bits := range 1 << 8 {
+	for bits := range 1 << 10 {
 		f := loyalty.MemberFilter{Merchant: "m"}
 		for i, set := range []func(){
 			func() { f.Phone = "1" }, func() { f.Nickname = "n" }, func() { f.Level = &number },
 			func() { f.MinBalance = &number }, func() { f.MaxBalance = &number },
 			func() { f.RegisteredFrom = 1 }, func() { f.RegisteredTo = 1 }, func() { f.Active = &yes },
+			func() { f.Label = "l" }, func() { f.PaidCard = "c" },
 		} {
 			if bits&(1<<i) != 0 {
 				set()
@@ -74,6 +95,18 @@ func memberLists(d sqldb.Dialect) (texts []string) {
 	return append(texts, membersCount+s.membersWhere(d, f, 0).from())
 }
 
+// callbackLists are the lists for every kind of filter.
+func callbackLists() (texts []string) {
+	for _, f := range []webhook.Filter{
+		{Member: 1}, {Member: 1, No: 1, State: webhook.StateParked},
+		{State: webhook.StateParked}, {State: webhook.StateWaiting}, {State: webhook.StateDelivered},
+	} {
+		text, _ := callbackList(f)
+		texts = append(texts, text)
+	}
+	return texts
+}
+
 type noKeys struct{ Sealer }
 
 func (noKeys) Lookup(string, string, string) string { return "" }
@@ -81,12 +114,17 @@ func (noKeys) Lookup(string, string, string) string { return "" }
 // ownTexts run on one engine only; the suite executes each of them there.
 var ownTexts = map[string]string{
 	"planByKey": "postgres", "lockMarks": "postgres", "lookUp": "postgres", "lockMembers": "postgres",
+	"lockTemplates": "postgres", "labelsOfMembers": "postgres", "cardsOfMembers": "postgres", "templatesNamed": "postgres",
+	"ordersNamed": "postgres", "refundsParked": "postgres", "couponsNamed": "postgres", "couponsOfOrders": "postgres", "claimsNamed": "postgres",
 	"lotsOfMembers": "postgres", "profilesOfMembers": "postgres", "keysNamed": "postgres", "entriesOfKeys": "postgres",
 	"entriesNamed": "postgres", "entriesOfOrders": "postgres", "lapsedNamed": "postgres", "lockMerchants": "postgres",
 	"postgresTexts": "postgres", "sqliteTexts": "sqlite", "sharedTexts": "inserts, by engine",
 	"selectMembers": "sqlite", "selectLotsOfMembers": "sqlite", "selectProfiles": "sqlite", "selectKey": "sqlite", "selectEntry": "sqlite", "selectEntriesOfOrder": "sqlite",
 	"selectLapsed": "sqlite",
-	"wayByID":      "in memberByWays", "wayByIdentity": "in memberByWays", "membersCount": "in membersPage",
+	"selectOrder":  "sqlite", "selectParked": "sqlite", "selectCoupon": "sqlite", "selectCouponsOfOrder": "sqlite",
+	"selectClaim": "sqlite", "selectStreams": "sqlite", "streamsOfMembers": "postgres", "selectTemplateNamed": "sqlite", "selectTemplate": "sqlite",
+	"ordersOnPostgres": "postgres", "ordersOnSQLite": "sqlite", "ordersWithDetails": "in selectOrders",
+	"wayByID": "in memberByWays", "wayByIdentity": "in memberByWays", "membersCount": "in membersPage",
 	"bounds": "in sides", "page": "in sides", "unnest": "a part",
 	"values": "a part",
 }

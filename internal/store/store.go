@@ -139,27 +139,27 @@ const reserveIDs = `
 		ON CONFLICT (kind) DO UPDATE SET next_free = id_block.next_free - 1 + excluded.next_free
 		RETURNING next_free`
 
-// ReserveMemberIDs hands out n fresh member numbers in a transaction of its
-// own. For n = 0 it counts on a row of its own instead, so that the writer can
-// prove that writes go through: SQLite would not write a value that is the same.
-func (s *Store) ReserveMemberIDs(ctx context.Context, n int64) (first int64, err error) {
-	kind, step := "member", n
+// ReserveIDs hands out n fresh numbers of a kind in a transaction of its own.
+// For n = 0 it counts on a row of its own instead, so that the writer can prove
+// that writes go through: SQLite would not write a value that is the same.
+func (s *Store) ReserveIDs(ctx context.Context, kind loyalty.IDKind, n int64) (first int64, err error) {
+	row, step := string(kind), n
 	if n == 0 {
-		kind, step = "probe", 1
+		row, step = "probe", 1
 	}
 	err = s.writeOnce(ctx, func(tx *sqldb.Tx) error {
 		var next int64
-		if err := tx.QueryRow(ctx, reserveIDs, kind, step).Scan(&next); err != nil || n == 0 {
+		if err := tx.QueryRow(ctx, reserveIDs, row, step).Scan(&next); err != nil || n == 0 {
 			return err
 		}
 		first = next - n
-		if next-1 > loyalty.MaxMemberID {
+		if kind == loyalty.MemberIDs && next-1 > loyalty.MaxMemberID {
 			return errors.New("member numbers are used up")
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, classed(fmt.Errorf("reserve member numbers: %w", err))
+		return 0, classed(fmt.Errorf("reserve numbers of kind %s: %w", kind, err))
 	}
 	return first, nil
 }

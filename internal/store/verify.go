@@ -17,12 +17,13 @@ const MaxVerify = 1_000
 // Verify recomputes up to limit members (at most MaxVerify), from the number
 // from on, out of their ledgers, in one read snapshot, and tells how many it
 // looked at and what differs. next is where to go on, 0 after the last member;
-// the last range also looks for names of members that do not exist. What is
-// due and not booked yet is no difference: the stored rows are compared with
-// the entries that are there.
+// the last range also looks for names that lead nowhere, and counts the coupons
+// of each template. What is due and not booked yet is no difference: the stored
+// rows are compared with the entries that are there.
 //
-// Besides what loyalty.Verifier compares: an active member's phone and every
-// member's open id must be found by, and the audit counter must fit.
+// Besides what loyalty.Verifier compares: an active member's phone, every
+// member's open id and every order's and coupon's number must be found by, what
+// is sealed must open, and the audit counter must fit.
 func (s *Store) Verify(ctx context.Context, from int64, limit int) (next int64, checked int, diffs []loyalty.Difference, err error) {
 	tx, err := s.db.ReadTx(ctx)
 	if err != nil {
@@ -46,7 +47,9 @@ type verifying struct {
 	members   []verifiedMember
 	lots      map[int64][]loyalty.Lot
 	lapsed    map[int64][]loyalty.Lapsed
+	claims    map[int64][]loyalty.Claims
 	audits    map[int64]int64
+	templates map[int64]*loyalty.Template // of the range's coupons
 	snapshots map[string]*loyalty.Snapshot
 	diffs     []loyalty.Difference
 }
@@ -83,10 +86,13 @@ func (r *verifying) run(ctx context.Context, limit int) error {
 			return err
 		}
 	}
-	if r.next == 0 {
-		return r.strayNames(ctx)
+	if err := r.strayMarks(ctx); err != nil || r.next != 0 {
+		return err
 	}
-	return nil
+	if err := r.strayNames(ctx); err != nil {
+		return err
+	}
+	return r.issued(ctx)
 }
 
 var verifyMembers = `SELECT ` + prefixed("m", memberColumns) + `,
@@ -131,6 +137,18 @@ const (
 	FROM lapsed_lot
 	WHERE member_id BETWEEN ? AND ?`
 
+	verifyClaims = `SELECT ` + claimColumns + `
+	FROM coupon_claim
+	WHERE member_id BETWEEN ? AND ?`
+
+	verifyTemplates = `SELECT ` + templateColumns + `
+	FROM coupon_template
+	WHERE template_id IN (
+		SELECT template_id
+		FROM coupon
+		WHERE member_id BETWEEN ? AND ?
+	)`
+
 	verifyAudits = `
 	SELECT
 		member_id,
@@ -138,17 +156,11 @@ const (
 	FROM audit
 	WHERE member_id BETWEEN ? AND ?
 	GROUP BY member_id`
-
-	verifyEntries = `SELECT ` + entryColumns + `
-	FROM entry
-	WHERE member_id BETWEEN ? AND ?
-	ORDER BY
-		member_id,
-		entry_no`
 )
 
 func (r *verifying) readRows(ctx context.Context) error {
-	r.lots, r.lapsed, r.audits = map[int64][]loyalty.Lot{}, map[int64][]loyalty.Lapsed{}, map[int64]int64{}
+	r.lots, r.lapsed, r.claims = map[int64][]loyalty.Lot{}, map[int64][]loyalty.Lapsed{}, map[int64][]loyalty.Claims{}
+	r.audits, r.templates = map[int64]int64{}, map[int64]*loyalty.Template{}
 	err := each(ctx, r.tx, func(row scanner) error {
 		l, err := scanLot(row)
 		r.lots[l.Member] = append(r.lots[l.Member], l.Lot)
@@ -162,6 +174,22 @@ func (r *verifying) readRows(ctx context.Context) error {
 		r.lapsed[l.Member] = append(r.lapsed[l.Member], l.Lapsed)
 		return err
 	}, verifyLapsed, r.from, r.to)
+	if err != nil {
+		return err
+	}
+	err = each(ctx, r.tx, func(row scanner) error {
+		c, err := scanClaim(row)
+		r.claims[c.Member] = append(r.claims[c.Member], c)
+		return err
+	}, verifyClaims, r.from, r.to)
+	if err != nil {
+		return err
+	}
+	err = each(ctx, r.tx, func(row scanner) error {
+		t, err := scanTemplate(row)
+		r.templates[t.ID] = &t
+		return err
+	}, verifyTemplates, r.from, r.to)
 	if err != nil {
 		return err
 	}
@@ -190,40 +218,27 @@ func (r *verifying) readSnapshots(ctx context.Context) error {
 	return nil
 }
 
-// ledgers streams all entries of the range past the members, both in order.
+// verifyWindow is how many members have their histories in memory at once.
+const verifyWindow = 50
+
+// ledgers goes through the range's histories, some members at a time. Windows
+// have no gaps between them, so a row of nobody falls into one.
 func (r *verifying) ledgers(ctx context.Context) error {
-	i := 0
-	var v *loyalty.Verifier // of member i
-	start := func() {
-		if i < len(r.members) {
-			v = loyalty.NewVerifier(r.members[i].ID)
+	from := r.from
+	for members := r.members; ; {
+		n := min(verifyWindow, len(members))
+		w := &window{verifying: r, from: from, to: r.to, members: map[int64]*windowMember{}}
+		if n < len(members) {
+			w.to = members[n-1].ID
 		}
-	}
-	passTo := func(id int64) {
-		for i < len(r.members) && r.members[i].ID < id {
-			r.compare(v, &r.members[i])
-			i++
-			start()
-		}
-	}
-	start()
-	err := each(ctx, r.tx, func(row scanner) error {
-		e, err := scanEntry(row)
-		if err != nil {
+		if err := w.run(ctx, members[:n]); err != nil {
 			return err
 		}
-		passTo(e.Member)
-		if i == len(r.members) || r.members[i].ID != e.Member {
-			r.differ(e.Member, fmt.Sprintf("entry %d", e.No), "of a member", "no such member")
-			return nil
+		if members = members[n:]; len(members) == 0 {
+			break
 		}
-		v.Entry(e)
-		return nil
-	}, verifyEntries, r.from, r.to)
-	if err != nil {
-		return err
+		from = w.to + 1
 	}
-	passTo(math.MaxInt64)
 	r.strayRows()
 	return nil
 }
@@ -234,12 +249,14 @@ func (r *verifying) compare(v *loyalty.Verifier, m *verifiedMember) {
 	if snap == nil {
 		r.differ(m.ID, "merchant", m.Merchant, "no such merchant")
 	}
-	r.diffs = append(r.diffs, v.Differences(m.Member, r.lots[m.ID], r.lapsed[m.ID], snap)...)
+	rows := loyalty.MemberRows{Lots: r.lots[m.ID], Lapsed: r.lapsed[m.ID], Claims: r.claims[m.ID]}
+	r.diffs = append(r.diffs, v.Differences(m.Member, rows, snap)...)
 	if m.Audits != r.audits[m.ID] {
 		r.differ(m.ID, "audits", m.Audits, r.audits[m.ID])
 	}
 	delete(r.lots, m.ID)
 	delete(r.lapsed, m.ID)
+	delete(r.claims, m.ID)
 	delete(r.audits, m.ID)
 }
 
@@ -250,6 +267,9 @@ func (r *verifying) strayRows() {
 	}
 	for id := range r.lapsed {
 		r.differ(id, "lapsed lots", len(r.lapsed[id]), "no such member")
+	}
+	for id := range r.claims {
+		r.differ(id, "claims", len(r.claims[id]), "no such member")
 	}
 	for id := range r.audits {
 		r.differ(id, "audit records", r.audits[id], "no such member")

@@ -96,6 +96,13 @@ func (e *Engine) AddMerchants(t testing.TB, rules ...*loyalty.Snapshot) {
 		if err := e.Store.InsertMerchant(t.Context(), row, r.Document()); err != nil {
 			t.Fatal(err)
 		}
+		for _, app := range r.Apps {
+			if err := e.Store.InsertApp(t.Context(), access.AppRow{
+				ID: app, MerchantID: r.Merchant, Name: app, CallbackURL: "http://partner.example/", CreatedAt: 1,
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -36,11 +36,24 @@ func TestAccessStorage(t *testing.T) {
 
 // splitSteps is how many commands it takes to reach every rule often enough.
 // On PostgreSQL that takes two minutes; the short mode runs a tenth.
-const splitSteps = 60_000
+const splitSteps = 70_000
 
 func TestSplitInvariance(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(testing.TB) *storetest.Engine) {
 		loyaltytest.SplitInvariance(t, splitSteps, func(t *testing.T, merchants []*loyalty.Snapshot) loyaltytest.Target {
+			e := open(t)
+			e.AddMerchants(t, merchants...)
+			return e.Target()
+		})
+	})
+}
+
+// propertySteps stay few: the whole state is read and recomputed after each.
+const propertySteps = 300
+
+func TestProperties(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(testing.TB) *storetest.Engine) {
+		loyaltytest.Properties(t, propertySteps, func(t *testing.T, merchants []*loyalty.Snapshot) loyaltytest.Target {
 			e := open(t)
 			e.AddMerchants(t, merchants...)
 			return e.Target()
@@ -55,7 +68,7 @@ func TestProbeWrites(t *testing.T) {
 		e := open(t)
 		probed := map[int64]bool{}
 		for range 3 {
-			if _, err := e.Store.ReserveMemberIDs(t.Context(), 0); err != nil {
+			if _, err := e.Store.ReserveIDs(t.Context(), loyalty.MemberIDs, 0); err != nil {
 				t.Fatal(err)
 			}
 			var value int64
@@ -67,7 +80,7 @@ func TestProbeWrites(t *testing.T) {
 		if len(probed) != 3 {
 			t.Errorf("three probes left %v", probed)
 		}
-		if first, err := e.Store.ReserveMemberIDs(t.Context(), 1); err != nil || first != 1 {
+		if first, err := e.Store.ReserveIDs(t.Context(), loyalty.MemberIDs, 1); err != nil || first != 1 {
 			t.Errorf("probing cost member numbers: %d, %v", first, err)
 		}
 	})

@@ -28,8 +28,8 @@ func registration(id int64, phone string) loyalty.Changes {
 		NewMembers: []loyalty.Member{emptyMember(id)},
 		Profiles:   []loyalty.ProfileRow{{Member: id, Merchant: "m", New: true, Profile: loyalty.Profile{Phone: phone}}},
 		Bound: []loyalty.IdentityRow{
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOpenID, Value: openID(id)}, Member: id},
-			{Identity: phoneOf(phone), Member: id},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOpenID, Value: openID(id)}, Bound: loyalty.Bound{Member: id}},
+			{Identity: phoneOf(phone), Bound: loyalty.Bound{Member: id}},
 		},
 	}
 }
@@ -46,7 +46,7 @@ func testMemberNumbers(t *testing.T, e *Engine) {
 			if i%2 == 0 {
 				s = other.Store
 			}
-			first, err := s.ReserveMemberIDs(t.Context(), n)
+			first, err := s.ReserveIDs(t.Context(), loyalty.MemberIDs, n)
 			if err != nil {
 				t.Error(err)
 			}
@@ -61,16 +61,16 @@ func testMemberNumbers(t *testing.T, e *Engine) {
 		})
 	}
 	group.Wait()
-	next, err := e.Store.ReserveMemberIDs(t.Context(), 1)
+	next, err := e.Store.ReserveIDs(t.Context(), loyalty.MemberIDs, 1)
 	must(t, err)
 	if next != calls*n+1 {
 		t.Errorf("after %d numbers comes %d", calls*n, next)
 	}
 	e.Exec(t, "UPDATE id_block SET next_free = ? WHERE kind = 'member'", int64(loyalty.MaxMemberID))
-	if _, err := e.Store.ReserveMemberIDs(t.Context(), 2); !errors.Is(err, loyalty.ErrCulprit) {
+	if _, err := e.Store.ReserveIDs(t.Context(), loyalty.MemberIDs, 2); !errors.Is(err, loyalty.ErrCulprit) {
 		t.Errorf("beyond the last number: %v", err)
 	}
-	if id, err := e.Store.ReserveMemberIDs(t.Context(), 1); id != loyalty.MaxMemberID || err != nil {
+	if id, err := e.Store.ReserveIDs(t.Context(), loyalty.MemberIDs, 1); id != loyalty.MaxMemberID || err != nil {
 		t.Errorf("the last number: %d, %v", id, err)
 	}
 }
@@ -212,7 +212,7 @@ func testLookUpMoves(t *testing.T, e *Engine) {
 		"the row changes": {loyalty.Changes{Members: []loyalty.Member{changed}}, false},
 		"the name goes to another": {loyalty.Changes{
 			Unbound: []loyalty.Identity{phoneOf("13800000001"), phoneOf("13800000002")},
-			Bound:   []loyalty.IdentityRow{{Identity: phoneOf("13800000001"), Member: 2}},
+			Bound:   []loyalty.IdentityRow{{Identity: phoneOf("13800000001"), Bound: loyalty.Bound{Member: 2}}},
 		}, true},
 		"the name goes": {loyalty.Changes{Unbound: []loyalty.Identity{phoneOf("13800000001")}}, true},
 	}
@@ -249,7 +249,7 @@ func testLookUpMoves(t *testing.T, e *Engine) {
 		if got.err == nil {
 			want := loyalty.NewWorkingSet()
 			want.PutSnapshot(got.ws.Snapshot("m"))
-			want.PutIdentity(phoneOf("13800000001"), 1)
+			want.PutIdentity(phoneOf("13800000001"), loyalty.Bound{Member: 1})
 			want.PutMember(changed)
 			sameLoaded(t, name, want, got.ws)
 		}
@@ -353,11 +353,8 @@ func testCrossingWriters(t *testing.T, e *Engine) {
 // crossing runs one batch. Two of them share a few members or none, so neither
 // excludes the other, and both reach for the same phones.
 func crossing(t *testing.T, s loyalty.Store, rng *rand.Rand, members, phones int, reversed bool) {
-	batch := pointsAndPhones
-	if rng.IntN(2) == 0 {
-		batch = comeAndGo
-	}
-	commands := batch(rng, members, phones)
+	batches := []func(*rand.Rand, int, int) []loyalty.AnyCommand{pointsAndPhones, comeAndGo, ordersAndCoupons}
+	commands := batches[rng.IntN(len(batches))](rng, members, phones)
 	if reversed {
 		slices.Reverse(commands)
 	}
@@ -438,7 +435,7 @@ func testTransactionEnds(t *testing.T, e *Engine) {
 	if _, err := e.Store.Begin(ctx); !errors.Is(err, loyalty.ErrUnavailable) {
 		t.Errorf("begin on a closed database: %v", err)
 	}
-	if _, err := e.Store.ReserveMemberIDs(ctx, 0); !errors.Is(err, loyalty.ErrUnavailable) {
+	if _, err := e.Store.ReserveIDs(ctx, loyalty.MemberIDs, 0); !errors.Is(err, loyalty.ErrUnavailable) {
 		t.Errorf("reserve on a closed database: %v", err)
 	}
 }

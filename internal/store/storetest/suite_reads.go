@@ -104,6 +104,7 @@ func (h *history) checkMember(m loyalty.Member, now loyalty.Instant) {
 	want.Member, _ = h.asOf(h.member(id), now)
 	if withProfile {
 		want.Profile = h.profile(id)
+		want.UsableCoupons = h.usable(id, h.clock(w.Merchant, now))
 	}
 	equal(t, "member", want, got)
 }
@@ -206,6 +207,16 @@ func (h *history) filter() loyalty.MemberFilter {
 	maybe(4, func() { f.RegisteredFrom = like.RegisteredAt })
 	maybe(4, func() { f.RegisteredTo = like.RegisteredAt })
 	maybe(3, func() { active := h.rng.IntN(2) == 0; f.Active = &active })
+	if len(h.state.Marks) > 0 {
+		marks := h.state.Marks[h.rng.IntN(len(h.state.Marks))]
+		maybe(8, func() { f.Label = strings.Join(marks.Labels[:min(1, len(marks.Labels))], "") })
+		maybe(8, func() {
+			if len(marks.Cards) > 0 {
+				f.PaidCard = marks.Cards[0].ID
+			}
+		})
+		maybe(30, func() { f.Label = "nobody's" })
+	}
 	maybe(30, func() { f.Nobody = true })
 	return f
 }
@@ -214,12 +225,21 @@ func passes(f loyalty.MemberFilter, m loyalty.Member, p loyalty.Profile) bool {
 	return m.Merchant == f.Merchant && m.Status != loyalty.Erased && !f.Nobody &&
 		(f.Phone == "" || p.Phone == f.Phone) &&
 		strings.Contains(p.Nickname, f.Nickname) &&
-		(f.Level == nil || m.Level == *f.Level) &&
 		(f.MinBalance == nil || m.Balance >= *f.MinBalance) &&
 		(f.MaxBalance == nil || m.Balance <= *f.MaxBalance) &&
 		(f.RegisteredFrom == 0 || m.RegisteredAt >= f.RegisteredFrom) &&
 		(f.RegisteredTo == 0 || m.RegisteredAt <= f.RegisteredTo) &&
 		(f.Active == nil || (m.Status == loyalty.Active) == *f.Active)
+}
+
+// atLevel goes by what is booked, as the filter says of itself.
+func atLevel(f loyalty.MemberFilter, stored loyalty.Member) bool {
+	return f.Level == nil || stored.Level == *f.Level
+}
+
+func marked(f loyalty.MemberFilter, m loyalty.Marks) bool {
+	return (f.Label == "" || slices.Contains(m.Labels, f.Label)) &&
+		(f.PaidCard == "" || slices.ContainsFunc(m.Cards, func(c loyalty.PaidCard) bool { return c.ID == f.PaidCard }))
 }
 
 func (h *history) checkMembers() {
@@ -230,8 +250,8 @@ func (h *history) checkMembers() {
 	var want []loyalty.Found
 	for _, m := range h.state.Members {
 		after, _ := h.asOf(m, now)
-		if profile := h.profile(m.ID); passes(f, after, profile) {
-			want = append(want, loyalty.Found{Member: after, Profile: profile, Snapshot: h.rules[f.Merchant]})
+		if profile := h.profile(m.ID); passes(f, after, profile) && atLevel(f, m) && marked(f, h.marks(m.ID)) {
+			want = append(want, loyalty.Found{Member: after, Profile: profile, Marks: h.marks(m.ID), Snapshot: h.rules[f.Merchant]})
 		}
 	}
 	slices.SortFunc(want, func(a, b loyalty.Found) int {

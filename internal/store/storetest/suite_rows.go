@@ -24,6 +24,7 @@ func extremeMember(id int64) loyalty.Member {
 		ID: id, Merchant: "m", OpenID: openID(id), Status: loyalty.Disabled,
 		Level: math.MaxInt64, Growth: math.MinInt64, Earned: math.MaxInt64 - 1, Used: math.MinInt64 + 1,
 		Balance: -3, Pending: 4, Deficit: 5, Entries: 99_999_999, Credits: 7, Audits: 8,
+		Orders: 9, Coupons: 10, ConsumeCount: math.MinInt64, ConsumeFen: math.MaxInt64,
 		NextDueAt: loyalty.Never, LastEntryAt: -1, RegisteredAt: math.MinInt64,
 	}
 }
@@ -85,12 +86,12 @@ func extremeChanges() loyalty.Changes {
 			fullEntry(last, 1, parts), fullEntry(last, 99_999_999, nil),
 		},
 		Bound: []loyalty.IdentityRow{
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByExternalID, Value: odd}, Member: last},
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOpenID, Value: openID(first)}, Member: first},
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOuterID, Value: odd}, Member: last},
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByPhone, Value: "13800000001"}, Member: last},
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByThirdParty, Value: "xcx:third"}, Member: last},
-			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByUnionID, Value: "union"}, Member: last},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByExternalID, Value: odd}, Bound: loyalty.Bound{Member: last}},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOpenID, Value: openID(first)}, Bound: loyalty.Bound{Member: first}},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByOuterID, Value: odd}, Bound: loyalty.Bound{Member: last}},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByPhone, Value: "13800000001"}, Bound: loyalty.Bound{Member: last}},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByThirdParty, Value: "xcx:third"}, Bound: loyalty.Bound{Member: last}},
+			{Identity: loyalty.Identity{Merchant: "m", Kind: loyalty.ByUnionID, Value: "union"}, Bound: loyalty.Bound{Member: last}},
 		},
 		Keys: []loyalty.KeyRow{
 			{Member: first, KeyID: loyalty.KeyID{Operation: loyalty.KeyOpt, Key: "k"}, Answer: "{}"},
@@ -103,6 +104,7 @@ func extremeChanges() loyalty.Changes {
 			{Member: last, No: 8, At: -1, Action: odd, Operator: odd, Reason: odd},
 		},
 	}
+	addOrders(&c)
 	for _, l := range lots {
 		c.Lots = append(c.Lots, loyalty.LotRow{Member: last, Lot: l})
 		c.Lapsed = append(c.Lapsed, loyalty.LapsedRow{Member: last, Lapsed: loyalty.Lapsed{LotKey: l.LotKey, Quantity: l.Remaining, Attributed: 1}})
@@ -127,8 +129,9 @@ func laterChanges() loyalty.Changes {
 		Lapsed:   []loyalty.LapsedRow{{Member: last, Lapsed: loyalty.Lapsed{LotKey: lots[3].LotKey, Quantity: 9, Attributed: 9}}},
 		Reversed: []loyalty.Entry{was},
 		Unbound:  []loyalty.Identity{external, phone},
-		Bound:    []loyalty.IdentityRow{{Identity: phone, Member: first}},
+		Bound:    []loyalty.IdentityRow{{Identity: phone, Bound: loyalty.Bound{Member: first}}},
 	}
+	changeOrders(&c)
 	for i, l := range lots {
 		if i%2 == 0 {
 			l.Remaining = 0
@@ -151,14 +154,18 @@ func testExtremeRows(t *testing.T, e *Engine) {
 			{Operation: loyalty.KeyOpt, Key: "k"}, {Operation: loyalty.KeyChange, Key: "k"},
 			{Space: odd, Operation: loyalty.KeyReturn, Key: odd}, {Operation: loyalty.KeySend, Key: "unused"},
 		},
-		Entries: []int64{1, 2, 99_999_999}, Order: loyalty.Order{Space: odd, No: odd}, Profile: true,
+		Entries: []int64{1, 2, 99_999_999}, Order: loyalty.OrderKey{Space: odd, No: odd}, Profile: true,
 	}
 	nothing := loyalty.Refs{Who: loyalty.Who{Merchant: "m", ID: 12345, Phone: "13900000000"}, Profile: true,
-		Keys: everything.Keys, Entries: []int64{1}, Order: loyalty.Order{Space: odd, No: odd}}
+		Keys: everything.Keys, Entries: []int64{1}, Order: loyalty.OrderKey{Space: odd, No: odd}}
 	check := func(what string) {
 		t.Helper()
 		sameState(t, what, reference, e)
-		for _, refs := range [][]loyalty.Refs{nil, {nothing}, {everything}, {nothing, everything, everything}} {
+		sets := [][]loyalty.Refs{nil, {nothing}, {everything}, {nothing, everything, everything}, orderRefs()}
+		for _, r := range orderRefs() {
+			sets = append(sets, []loyalty.Refs{r})
+		}
+		for _, refs := range sets {
 			sameLoaded(t, what, loadAll(t, reference, refs...), loadAll(t, e.Store, refs...))
 		}
 	}

@@ -249,8 +249,12 @@ func testNoPersonalData(t *testing.T, e *Engine) {
 		{Merchant: "m", Kind: loyalty.ByOuterID, Value: p.OuterUserID}, {Merchant: "m", Kind: loyalty.ByUnionID, Value: "union-id-1"},
 		{Merchant: "m", Kind: loyalty.ByThirdParty, Value: "xcx:third-party-1"},
 	} {
-		c.Bound = append(c.Bound, loyalty.IdentityRow{Identity: i, Member: 1})
+		c.Bound = append(c.Bound, loyalty.IdentityRow{Identity: i, Bound: loyalty.Bound{Member: 1}})
 	}
+	order := loyalty.Order{Member: 1, Seq: 1, OrderKey: loyalty.OrderKey{No: "A1"}}
+	c.NewOrders, c.OrderInfos = []loyalty.Order{order}, []loyalty.OrderInfoRow{fullInfo(1, 1)}
+	papers := fullPapers()
+	secrets = append(secrets, papers.PaperNumber, papers.CashierName, "长长")
 	saveAll(t, e.Store, c)
 	content := everything(t, e)
 	if !bytes.Contains(content, []byte(p.Nickname)) {
@@ -276,7 +280,7 @@ func everything(t testing.TB, e *Engine) (content []byte) {
 		}
 		return content
 	}
-	for _, table := range []string{"merchant", "member", "member_profile", "identity", "entry", "audit", "idempotency_key"} {
+	for _, table := range []string{"merchant", "member", "member_profile", "identity", "entry", "audit", "idempotency_key", "member_order", "order_detail"} {
 		rows, err := e.DB.Read().Query(context.Background(), "SELECT CAST(t AS TEXT) FROM "+table+" t")
 		must(t, err)
 		for rows.Next() {

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/pgtest"
+	"github.com/memberd/memberd/internal/store/migration"
+	"github.com/memberd/memberd/internal/store/sqldb"
+)
+
+// plan is a statement and what it must be answered by: an index, or "" for any
+// way by key.
+type plan struct{ query, by string }
+
+// sqlitePlans are statements whose cost must not grow with a table. SQLite has
+// no statistics here, as in a database that nobody has analyzed.
+var sqlitePlans = map[string]plan{
+	"selectIdentity":          {selectIdentity, ""},
+	"selectOrder":             {selectOrder, ""},
+	"selectParked":            {selectParked, "parked_refund"},
+	"selectCoupon":            {selectCoupon, ""},
+	"selectCouponsOfOrder":    {selectCouponsOfOrder, "coupon_of_order"},
+	"selectClaim":             {selectClaim, ""},
+	"selectTemplate":          {selectTemplate, ""},
+	"selectTemplateNamed":     {selectTemplateNamed, "merchant_id=? AND space=? AND number=?"},
+	"selectLabels":            {selectLabels, ""},
+	"selectCards":             {selectCards, ""},
+	"selectCoupons":           {selectCoupons, "coupon_seq>? AND coupon_seq<?"},
+	"selectOrders":            {selectOrders, "order_seq>? AND order_seq<?"},
+	"selectOrderFound":        {selectOrderFound, ""},
+	"selectRefunds":           {selectRefunds, ""},
+	"couponsCount of valid":   {couponsCount(1), "coupon_of_state"},
+	"couponsCount of used":    {couponsCount(2), "coupon_of_state"},
+	"couponsCount of expired": {couponsCount(3), "coupon_of_state"},
+	"couponsCount of deleted": {couponsCount(4), "coupon_of_state"},
+	"couponsCount of waiting": {couponsCount(5), "coupon_of_state"},
+	"couponsPage":             {couponsPage(1), ""},
+	"member with its coupons": {waysText(true, 1, true), "coupon_of_state"},
+	"updateCoupons":           {sqliteTexts.updateCoupons, ""},
+	"updateOrders":            {sqliteTexts.updateOrders, ""},
+	"forgetPapers":            {sqliteTexts.forgetPapers, ""},
+	"deleteLabels":            {sqliteTexts.deleteLabels, ""},
+	"verifyOrders":            {verifyOrders, ""},
+	"verifyCoupons":           {verifyCoupons, ""},
+	"verifyDetails":           {verifyDetails, ""},
+	"list by label":           {listBy(loyalty.MemberFilter{Label: "l"}), "SEARCH m USING INTEGER PRIMARY KEY"},
+	"list by card":            {listBy(loyalty.MemberFilter{PaidCard: "c"}), "SEARCH m USING INTEGER PRIMARY KEY"},
+}
+
+func listBy(f loyalty.MemberFilter) string {
+	f.Merchant = "m"
+	where := (&Store{keys: noKeys{}}).membersWhere(sqldb.SQLite, f, 0)
+	return membersPage + where.from() + membersOrder
+}
+
+func TestPlansOnSQLite(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	for name, p := range sqlitePlans {
+		args := make([]any, strings.Count(p.query, "?"))
+		for i := range args {
+			args[i] = int64(1)
+			if strings.Contains(p.query, "json_each") {
+				args[i] = "[1]"
+			}
+		}
+		rows, err := db.Read().Query(t.Context(), "EXPLAIN QUERY PLAN "+p.query, args...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var lines []string
+		for rows.Next() {
+			var id, parent, unused int64
+			var line string
+			if err := rows.Scan(&id, &parent, &unused, &line); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, line)
+			scans := strings.HasPrefix(line, "SCAN ") && !strings.HasPrefix(line, "SCAN json_each") &&
+				!strings.HasPrefix(line, "SCAN w") && !strings.HasPrefix(line, "SCAN CONSTANT")
+			if scans {
+				t.Errorf("%s reads a table from end to end: %s", name, line)
+			}
+		}
+		rows.Close()
+		if text := strings.Join(lines, "\n"); !strings.Contains(text, p.by) || !strings.Contains(text, "SEARCH") {
+			t.Errorf("%s is not answered by %q:\n%s", name, p.by, text)
+		}
+	}
+}
+
+// postgresPlans are the statements of a batch, as prepared for any values.
+var postgresPlans = map[string]plan{
+	"lookUp":           {lookUp, "identity_pkey"},
+	"lockTemplates":    {lockTemplates, "coupon_template_merchant_id_space_number_key"},
+	"ordersNamed":      {ordersNamed, "member_order_pkey"},
+	"refundsParked":    {refundsParked, "parked_refund"},
+	"couponsNamed":     {couponsNamed, "coupon_pkey"},
+	"couponsOfOrders":  {couponsOfOrders, "coupon_of_order"},
+	"claimsNamed":      {claimsNamed, "coupon_claim_pkey"},
+	"templatesNamed":   {templatesNamed, "coupon_template_pkey"},
+	"labelsOfMembers":  {labelsOfMembers, "member_label_pkey"},
+	"cardsOfMembers":   {cardsOfMembers, "paid_card_pkey"},
+	"updateOrders":     {postgresTexts.updateOrders, "member_order_pkey"},
+	"updateCoupons":    {postgresTexts.updateCoupons, "coupon_pkey"},
+	"updateIssued":     {postgresTexts.updateIssued, "coupon_template_pkey"},
+	"forgetPapers":     {postgresTexts.forgetPapers, "order_detail_pkey"},
+	"forgetDetails":    {postgresTexts.forgetDetails, "order_detail_pkey"},
+	"deleteLabels":     {postgresTexts.deleteLabels, "member_label_pkey"},
+	"deleteCards":      {postgresTexts.deleteCards, "paid_card_pkey"},
+	"insertIdentities": {postgresTexts.insertIdentities, ""},
+}
+
+func TestPlansOnPostgres(t *testing.T) {
+	t.Parallel()
+	db := migrated(t, pgtest.URL(t))
+	tx, err := db.Write(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	for _, setting := range []string{planByKey, "SET LOCAL plan_cache_mode = force_generic_plan"} { // the first as in a batch
+		if _, err := tx.PG().Exec(t.Context(), setting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, p := range postgresPlans {
+		parameters := 0
+		for strings.Contains(p.query, fmt.Sprintf("$%d", parameters+1)) {
+			parameters++
+		}
+		nulls := strings.TrimSuffix(strings.Repeat("NULL, ", parameters), ", ")
+		results, err := tx.PG().Conn().PgConn().Exec(t.Context(),
+			"DEALLOCATE ALL; PREPARE p AS "+p.query+"; EXPLAIN EXECUTE p("+nulls+")").ReadAll()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		var lines []string
+		for _, row := range results[2].Rows {
+			lines = append(lines, string(row[0]))
+		}
+		text := strings.Join(lines, "\n")
+		if strings.Contains(text, "Seq Scan") || !strings.Contains(text, p.by) {
+			t.Errorf("%s is not answered by %q:\n%s", name, p.by, text)
+		}
+	}
+}
+
+func migrated(t *testing.T, url string) *sqldb.DB {
+	t.Helper()
+	db, err := sqldb.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	if _, err := migration.Up(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
