@@ -19,6 +19,7 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/seal"
 	"github.com/memberd/memberd/internal/sign"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -62,6 +63,7 @@ type Reader interface {
 	Snapshot(ctx context.Context, merchant string) (*loyalty.Snapshot, error)
 	Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (loyalty.Found, error)
 	Entries(ctx context.Context, who loyalty.Who, now loyalty.Instant, direction loyalty.Direction, page, size int) (loyalty.Found, loyalty.EntryPage, error)
+	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
 	Members(ctx context.Context, filter loyalty.MemberFilter, now loyalty.Instant, page, size int) (loyalty.MemberPage, error)
 }
 
@@ -73,6 +75,8 @@ type Bundle struct {
 	Reader Reader
 	Writer *writer.Writer
 	Access *access.Service
+	SMS    *sms.Service
+	Outbox *Outbox // where SMS sends to
 
 	App      *App // of Merchant
 	Other    *App // of OtherMerchant
@@ -96,11 +100,14 @@ func NewWith(t testing.TB, opts Options) *Bundle {
 	// A fixed key: member codes are then the same in every run.
 	codes, err := loyalty.NewMemberCodes([]byte("doortest-codes-0"))
 	must(t, err)
-	b := &Bundle{Clock: &Clock{now: Start}, Keys: keys, Codes: codes, t: t}
+	b := &Bundle{Clock: &Clock{now: Start}, Keys: keys, Codes: codes, Outbox: &Outbox{code: "4586"}, t: t}
 	b.database = openDatabase(t, keys)
 	b.Reader = b.database.store
 	b.Access = access.New(b.database.store, keys, access.Options{
 		Now: b.Clock.Now, GenerateKey: accesstest.KeyGenerator(),
+	})
+	b.SMS = sms.New(sms.Options{
+		Storage: b.database.store, Settings: b.database.store, Keys: keys, Sender: b.Outbox, Now: b.Clock.Now, NewCode: b.Outbox.newCode,
 	})
 	b.Writer = writer.New(b.database.store, writer.Options{Now: b.Clock.Now})
 	t.Cleanup(func() {

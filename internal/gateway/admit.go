@@ -20,6 +20,7 @@ type call struct {
 	app    *access.App
 	now    loyalty.Instant // real time, one for the whole call
 	params []sign.Param
+	source string // address that the call came from
 	fields form
 	// refresh is the presented refresh token, in 2.2 only.
 	refresh *access.Refresh
@@ -37,7 +38,7 @@ func (d *door) admit(w http.ResponseWriter, r *http.Request, m *method) (*call, 
 	if err != nil {
 		return nil, err
 	}
-	c := &call{door: d, ctx: r.Context(), now: loyalty.InstantOf(d.Now()), params: params}
+	c := &call{door: d, ctx: r.Context(), now: loyalty.InstantOf(d.Now()), params: params, source: r.RemoteAddr}
 	// G-007: the path decides, and the parameter may only repeat it.
 	if named := c.param("method"); named != "" && named != m.name {
 		return nil, errMethodDiffers

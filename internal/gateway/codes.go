@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/sign"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -32,6 +34,17 @@ const (
 	codeAppGone       = 110005
 	codeCodeExpired   = 110006
 	codePhoneWrong    = 120001
+	codeOrderUnknown  = 120002
+
+	codeCouponRefused  = 130001 // 创建优惠券失败, also giving (G-196, G-201)
+	codeCouponUnknown  = 130002
+	codeCouponUnusable = 130003
+
+	codeSMSFailed     = 140001
+	codeTargetWrong   = 140002
+	codeTargetMissing = 140003
+	codeSMSTooMany    = 140004
+	codeSMSCode       = 140005
 )
 
 const messageBusy = "系统繁忙, 请稍后再试"
@@ -68,6 +81,12 @@ var (
 	errDisabled      = &refusal{code: codeInvalid, message: "会员已停用"}
 	errCodeExpired   = &refusal{code: codeCodeExpired, message: "会员码已失效"}
 	errCodeExpired37 = &refusal{code: codePhoneMissing, message: "会员条形码失效"} // 3.7's own table, G-037
+
+	errOrderScore = invalid("order_score 超过单次发放上限")
+
+	errTargetMissing = &refusal{code: codeTargetMissing, message: "短信发送目标不能为空"}
+	errTargetWrong   = &refusal{code: codeTargetWrong, message: "非法的电话号码"}
+	errSMSCode       = &refusal{code: codeSMSCode, message: "验证码验证不通过"}
 )
 
 // invalid is a 1001 that says what is wrong.
@@ -100,6 +119,67 @@ var ofCode = map[loyalty.Code]*refusal{
 	loyalty.NoPointsRule:           {code: 150001, message: "集团未配置积分规则或配置已过期, 请联系集团管理员"},
 	loyalty.NothingToChange:        invalid("会员已处于该状态"),
 	loyalty.PointsInsufficient:     {code: 150003, message: "积分池扣减积分, 用户可用积分不足"},
+
+	loyalty.AmountNegative: invalid("金额不能为负数"),
+	loyalty.TimeAhead:      invalid("时间不能晚于当前时间 5 分钟以上"),
+	loyalty.OrderNotFound:  {code: codeOrderUnknown, message: "查询不到对应订单"},
+	loyalty.RefundTooLarge: invalid("退货金额或回退积分超过关联订单的可退余额"),
+
+	loyalty.TemplateInvalid:    invalid("优惠券模板参数不合法"),
+	loyalty.GiveCount:          invalid("发放列表须为 1 至 1000 条, 且每个会员的条数须等于 number"),
+	loyalty.CouponRepeated:     invalid("coupon_number 在列表中重复"),
+	loyalty.CouponStateUnknown: invalid("status 须为 0 至 4"),
+	loyalty.TemplateTaken:      {code: codeCouponRefused, message: "third_coupon_id 已存在且内容不同, 请更换"},
+	loyalty.TemplateOver:       {code: codeCouponRefused, message: "优惠券模板的有效期已结束"},
+	loyalty.CouponTaken:        {code: codeCouponRefused, message: "coupon_number 已用于其他会员或模板, 请更换"},
+	loyalty.RestrictionUnmet:   {code: codeCouponRefused, message: "会员不符合优惠券的领取条件"},
+	loyalty.StockExhausted:     {code: codeCouponRefused, message: "优惠券库存不足"},
+	loyalty.ClaimLimitReached:  {code: codeCouponRefused, message: "超过每人可领取次数"},
+	loyalty.TemplateNotFound:   {code: codeCouponUnknown, message: "查不到对应的券模板, 请先新建 third_coupon_id"},
+	loyalty.CouponNotFound:     {code: codeCouponUnknown, message: "查不到对应的券"},
+	loyalty.CouponStateRefused: {code: codeCouponUnusable, message: "优惠券当前状态不允许此变更"},
+	loyalty.CouponNotUsable:    {code: codeCouponUnusable, message: "优惠券不可用: 未开始、已过期、已使用、已删除或不适用于该门店"},
+	loyalty.TooManyMarks:       invalid("会员标签或付费卡过多"),
+}
+
+// itemError is what is wrong with one item of a list.
+type itemError struct {
+	name string // of the list
+	item int    // from 1; 0: the name says it all
+	err  error
+}
+
+func (e *itemError) Error() string { return e.place() + ": " + e.err.Error() }
+
+func (e *itemError) Unwrap() error { return e.err }
+
+func (e *itemError) place() string {
+	if e.item == 0 {
+		return e.name
+	}
+	return e.name + " 第 " + strconv.Itoa(e.item) + " 条"
+}
+
+// placeOf is the field or the item that the domain names, "" for none.
+func placeOf(err error) string {
+	var place loyalty.Refusal
+	switch errors.As(err, &place); {
+	case place.Field != "":
+		return place.Field
+	case place.Item > 0:
+		return "第 " + strconv.Itoa(place.Item) + " 条"
+	}
+	return ""
+}
+
+// at is the refusal with its place in what the caller sent.
+func (r *refusal) at(place string) *refusal {
+	if place == "" {
+		return r
+	}
+	placed := *r
+	placed.message = place + ": " + r.message
+	return &placed
 }
 
 // ofError is the table of everything else that can come back by kind.
@@ -120,6 +200,8 @@ var ofError = []struct {
 	// A change goes on when the one who asked for it stops waiting.
 	{context.Canceled, errUnknownOutcome},
 	{context.DeadlineExceeded, errUnknownOutcome},
+	{sms.ErrTooMany, &refusal{code: codeSMSTooMany, message: "超出每天最大发送次数"}},
+	{sms.ErrSend, &refusal{code: codeSMSFailed, message: "短信发送失败"}},
 }
 
 var errUnknownOutcome = &refusal{code: codeBusy, message: "处理结果未知, 请使用相同的唯一标识重试以确认结果"}
@@ -127,13 +209,17 @@ var errUnknownOutcome = &refusal{code: codeBusy, message: "处理结果未知, �
 // refuse finds the wire form of an error. One that no table knows is a failure
 // of the server: it is logged, and the caller learns nothing about it.
 func (d *door) refuse(ctx context.Context, err error) *refusal {
+	var item *itemError
+	if errors.As(err, &item) {
+		return d.refuse(ctx, item.err).at(item.place())
+	}
 	var known *refusal
 	if errors.As(err, &known) {
 		return known
 	}
 	if code, ok := loyalty.CodeOf(err); ok {
 		if r := ofCode[code]; r != nil {
-			return r
+			return r.at(placeOf(err))
 		}
 	}
 	var field *jsonx.FieldError

@@ -13,7 +13,9 @@ import (
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/doortest"
+	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -29,6 +31,10 @@ func TestEveryCodeHasANumber(t *testing.T) {
 		loyalty.PhoneMalformed: 120001, loyalty.MemberNotFound: 110003, loyalty.MemberErased: 110003,
 		loyalty.StatementNotFound: 150004, loyalty.StatementForeign: 150005, loyalty.StatementNotReversible: 150005,
 		loyalty.KeyReused: 150002, loyalty.NothingLeft: 150006, loyalty.NoPointsRule: 150001, loyalty.PointsInsufficient: 150003,
+		loyalty.OrderNotFound: 120002, loyalty.TemplateNotFound: 130002, loyalty.CouponNotFound: 130002,
+		loyalty.TemplateTaken: 130001, loyalty.TemplateOver: 130001, loyalty.CouponTaken: 130001,
+		loyalty.StockExhausted: 130001, loyalty.ClaimLimitReached: 130001, loyalty.RestrictionUnmet: 130001,
+		loyalty.CouponStateRefused: 130003, loyalty.CouponNotUsable: 130003,
 	}
 	d := &door{Options: Options{Logger: slog.New(slog.DiscardHandler)}}
 	for _, code := range loyalty.Codes() {
@@ -53,6 +59,29 @@ func TestEveryCodeHasANumber(t *testing.T) {
 	}
 }
 
+// TestRefusalsNameTheirPlace: the field or the item stands before the text, and
+// the number stays.
+func TestRefusalsNameTheirPlace(t *testing.T) {
+	t.Parallel()
+	d := &door{Options: Options{Logger: slog.New(slog.DiscardHandler)}}
+	for want, err := range map[string]error{
+		"130001 第 7 条: 优惠券库存不足":                loyalty.Refusal{Code: loyalty.StockExhausted, Item: 7},
+		"1001 consume_date: 时间不能晚于当前时间 5 分钟以上": fmt.Errorf("wrapped: %w", loyalty.Refusal{Code: loyalty.TimeAhead, Field: "consume_date"}),
+		"110003 coupon_set 第 2 条: 会员未绑定":       &itemError{"coupon_set", 2, loyalty.MemberNotFound},
+		"120001 coupon_set 第 2 条: 非法的电话":       &itemError{"coupon_set", 2, errPhoneWrong},
+		"1001 stores 第 1 条: id 不能为空":           fmt.Errorf("wrapped: %w", &itemError{"stores", 1, &jsonx.FieldError{Name: "id", Reason: jsonx.Missing}}),
+		"130002 券码 a-1: 查不到对应的券":               &itemError{name: "券码 a-1", err: loyalty.CouponNotFound},
+	} {
+		r := d.refuse(t.Context(), err)
+		if got := fmt.Sprint(r.code, " ", r.message); got != want {
+			t.Errorf("%v: %q, want %q", err, got, want)
+		}
+	}
+	if m := ofCode[loyalty.StockExhausted].message; m != "优惠券库存不足" {
+		t.Errorf("the table's own text became %q", m)
+	}
+}
+
 func TestErrorsByKind(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -72,6 +101,8 @@ func TestErrorsByKind(t *testing.T) {
 		{loyalty.ErrUnavailable, 500, http.StatusServiceUnavailable, false},
 		{writer.ErrUnknownOutcome, 500, 0, false},
 		{context.Canceled, 500, 0, false},
+		{sms.ErrTooMany, 140004, 0, false},
+		{sms.ErrSend, 140001, 0, false},
 		{writer.ErrInternal, 500, 0, false},
 		{errors.New("disk on fire"), 500, 0, true},
 	} {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"math"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -23,6 +24,16 @@ const (
 	maxPageSize = 100
 	maxPageNo   = 1_000_000_000
 )
+
+// both is the name of a field in snake_case, as the document's tables have it,
+// and in camelCase, as some of its examples do.
+func both(name string) []string {
+	parts := strings.Split(name, "_")
+	for i, part := range parts[1:] {
+		parts[i+1] = strings.ToUpper(part[:1]) + part[1:]
+	}
+	return []string{name, strings.Join(parts, "")}
+}
 
 // form reads the fields of a call. It keeps the first thing that is wrong, so
 // that a method reads all its fields in a straight line and asks once.
@@ -67,9 +78,18 @@ func (f *form) text(limit int, names ...string) string {
 func (f *form) need(limit int, names ...string) string {
 	value := f.text(limit, names...)
 	if value == "" {
-		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.Missing})
+		f.missing(names[0])
 	}
 	return value
+}
+
+// missing is the refusal of a required field that is not there.
+func (f *form) missing(name string) {
+	f.fail(&jsonx.FieldError{Name: name, Reason: jsonx.Missing})
+}
+
+func (f *form) outOfRange(name string) {
+	f.fail(&jsonx.FieldError{Name: name, Reason: jsonx.OutOfRange})
 }
 
 // integer is an optional whole number between low and high, fallback if absent.
@@ -81,9 +101,63 @@ func (f *form) integer(fallback, low, high int64, names ...string) int64 {
 	case !present:
 		return fallback
 	case value < low || value > high:
-		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.OutOfRange})
+		f.outOfRange(names[0])
 	}
 	return value
+}
+
+// needInteger is a required whole number between low and high.
+func (f *form) needInteger(low, high int64, names ...string) int64 {
+	if _, present, err := f.fields.Int(names...); err == nil && !present {
+		f.missing(names[0])
+		return low
+	}
+	return f.integer(low, low, high, names...)
+}
+
+// integerText is an optional whole number of any size, as it was written.
+func (f *form) integerText(names ...string) string {
+	if _, _, err := f.fields.Int(names...); err != nil {
+		f.fail(err)
+	}
+	return f.text(maxKey, names...)
+}
+
+// document is an optional text that may come as an object or a list instead:
+// text stays as it is, also where it is no JSON, and JSON stays as it was sent
+// (G-142).
+func (f *form) document(names ...string) string {
+	raw, present, err := f.fields.Raw(names...)
+	if err != nil {
+		f.fail(err)
+		return ""
+	}
+	if !present || raw[0] != '{' && raw[0] != '[' {
+		return f.text(maxDocument, names...)
+	}
+	if len(raw) > maxDocument && utf8.RuneCount(raw) > maxDocument {
+		f.fail(invalid(names[0] + " 过长"))
+	}
+	return string(raw)
+}
+
+// flag is an optional yes or no: true, 1 or "true", "1".
+func (f *form) flag(names ...string) bool {
+	raw, present, err := f.fields.Raw(names...)
+	if err != nil {
+		f.fail(err)
+	}
+	if err != nil || !present {
+		return false
+	}
+	switch strings.Trim(string(raw), `"`) {
+	case "true", "1":
+		return true
+	case "false", "0", "":
+		return false
+	}
+	f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.Invalid})
+	return false
 }
 
 // fen is an optional amount of yuan, not negative.
@@ -92,7 +166,7 @@ func (f *form) fen(names ...string) int64 {
 	if err != nil {
 		f.fail(err)
 	} else if value < 0 {
-		f.fail(&jsonx.FieldError{Name: names[0], Reason: jsonx.OutOfRange})
+		f.outOfRange(names[0])
 	}
 	return value
 }

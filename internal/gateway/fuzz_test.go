@@ -20,8 +20,13 @@ func FuzzGateway(f *testing.F) {
 	for i, text := range []string{
 		infoAddExample, changeExample, rollbackExample, recordExample, `{"code":"06244323958828461000"}`,
 		`{"page_size":10,"page_no":1}`, `{"open_id":"` + openID + `","phone":"` + phone + `"}`, `{}`, ``, `{"score":1e400}`,
+		repairedOrder(), refundRepaired, refundBody("", "o1", "1.005", `,"bill_date":"2026-02-30"`),
+		term("t", `,"suit_store_type":1,"stores":"[{id:1,name:'x:y'}]","levels":"1,x"`), templateRepaired, giveRepaired,
+		`{"number":1,"create_time":"1e12","third_coupon_id":1,"coupon_set":[{"open_id":1,"coupon_number":"a"},{}]}`,
+		syncExample, verifyExample, `{"third_coupon_codes":"[1,\"2, \",3","verification_time":1e13}`, couponsExample,
 	} {
 		f.Add(uint8(i), "page_size=3&code=", []byte(text), true)
+		f.Add(uint8(i+3), "status=3&order_no=1&third_coupon_codes=%2C1%2C", []byte(text), true)
 		f.Add(uint8(i), "a=1&a=2&%zz&;&=&sign=&timestamp=&access_token=at", []byte(text), false)
 	}
 	token := s.Token(s.App)

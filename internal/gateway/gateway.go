@@ -28,6 +28,7 @@ import (
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -48,14 +49,16 @@ type Reader interface {
 	Snapshot(ctx context.Context, merchant string) (*loyalty.Snapshot, error)
 	Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (loyalty.Found, error)
 	Entries(ctx context.Context, who loyalty.Who, now loyalty.Instant, direction loyalty.Direction, page, size int) (loyalty.Found, loyalty.EntryPage, error)
+	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
 }
 
-// Options of the door. Writer, Reader, Access and Codes are needed.
+// Options of the door. Writer, Reader, Access, Codes and SMS are needed.
 type Options struct {
 	Writer *writer.Writer
 	Reader Reader
 	Access *access.Service
 	Codes  *loyalty.MemberCodes
+	SMS    *sms.Service
 	// Now is the real clock; time.Now if nil.
 	Now func() time.Time
 	// Logger gets what went wrong inside the server, never a caller's data.

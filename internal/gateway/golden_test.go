@@ -31,7 +31,7 @@ func newSession(t testing.TB, opts doortest.Options) *session {
 	b := doortest.NewWith(t, opts)
 	return &session{
 		Bundle: b, t: t,
-		handler: New(Options{Writer: b.Writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, Now: b.Clock.Now}),
+		handler: New(Options{Writer: b.Writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, SMS: b.SMS, Now: b.Clock.Now}),
 		tr:      doortest.Transcript{Masked: []string{"access_token", "refresh_token", "sign"}},
 	}
 }

@@ -53,6 +53,7 @@ func newMemberData(m loyalty.Found) memberData {
 		AvatarImgURL: orNull(p.Photo), Score: m.Balance, Province: orNull(p.Province), ProjectID: projectID(p.Store),
 		Nickname: orNull(p.Nickname), Email: orNull(p.Email), GrowthValue: m.Growth, IsMaxLevel: 1,
 		Realname: orNull(p.RealName), UserNum: strconv.FormatInt(m.ID, 10), Phone: orNull(p.Phone), QID: orNull(p.QID),
+		CouponNum: m.UsableCoupons,
 	}
 	if m.Snapshot.MaskIDCard {
 		d.IDCard = orNull(loyalty.MaskNumber(p.IDCard))
