@@ -22,7 +22,7 @@ type appCreate struct {
 	ID           string        `name:"id" placeholder:"APP_ID" help:"Its id, if the integrator has one already (default: a fresh one)."`
 	Space        string        `name:"space" placeholder:"NAME" help:"A number space of its own (default: the one that the merchant's apps share)."`
 	Unsigned     bool          `name:"unsigned" help:"Let it send \"sign\":\"skip\"; sandbox merchants only."`
-	CallbackURL  string        `name:"callback-url" placeholder:"URL" help:"Kept for callbacks, which this release does not send yet."`
+	CallbackURL  string        `name:"callback-url" placeholder:"URL" help:"Where registrations and points changes of all members are posted to."`
 	TokenLimit   int           `name:"token-limit" placeholder:"N" help:"Token pairs a day (default: 1, in a sandbox 1000)."`
 	RefreshLimit int           `name:"refresh-limit" placeholder:"N" help:"Token refreshes a day (default: 20, in a sandbox 1000)."`
 	Window       time.Duration `name:"window" placeholder:"DURATION" help:"How far timestamps of its calls may be off (default: 5m)."`

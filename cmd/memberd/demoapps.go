@@ -66,7 +66,9 @@ func (pl *platform) createUnsigned(ctx context.Context, id, app string) error {
 	merchant, err := pl.access.Merchant(ctx, id)
 	if errors.Is(err, access.ErrNoMerchant) {
 		var created access.Merchant
-		created, err = pl.access.CreateMerchant(ctx, id, "演示商家", true, loyalty.DefaultSettings().Document())
+		settings := loyalty.DefaultSettings()
+		settings.Orders.Score = loyalty.ScoreRule // an order without points shows what the rule does
+		created, err = pl.access.CreateMerchant(ctx, id, "演示商家", true, settings.Document())
 		merchant = &created
 	}
 	if err != nil {
@@ -85,18 +87,29 @@ func (pl *platform) createUnsigned(ctx context.Context, id, app string) error {
 // print says what to paste next, with the program as it was called.
 func (d *demoApps) print(w io.Writer, program, url string) {
 	fmt.Fprintf(w, `
-Demo: merchant %[1]s, a sandbox with %[6]d members and some months of points.
+Demo: merchant %s, a sandbox with %d members and some months of purchases, points and coupons.
 
-The signing app %[4]s, for both protocols; its credentials are in %[5]s:
+The signing app %s, for both protocols; its credentials are in %s:
 
-  %[7]s call wk.user.info.query --app %[5]s --url %[3]s --data '{"phone":"13800000000"}'
-  %[7]s call wk.user.event.score.change --app %[5]s --url %[3]s --data '{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}'
-  %[7]s call /member/score/statisticalScore --app %[5]s --url %[3]s --data '{"partnerId":"%[1]s","memberId":"115632749214110108"}'
-
-The unsigned apps %[2]s and %[8]s
+`, demoMerchant, demoMembers, d.credentials.AppID, d.path)
+	for _, call := range demoCalls {
+		fmt.Fprintf(w, "  %s call %s --app %s --url %s --data '%s'\n", program, call.target, d.path, url, call.data)
+	}
+	fmt.Fprintf(w, `
+The unsigned apps %[2]s and %[4]s
 take the envelope document's examples as they are:
 
   curl -sS %[3]s/member/getMemberInfoByIdOrMobile -d '{"appId":"%[2]s","partnerId":"%[1]s","requestBody":"{\"mobile\":\"15623261994\",\"showScoreSwitch\":\"1\"}","sign":"skip","ver":1}'
 
-`, demoMerchant, demoUnsigned, url, d.credentials.AppID, d.path, demoMembers, program, otherUnsigned)
+`, demoMerchant, demoUnsigned, url, otherUnsigned)
+}
+
+// demoCalls can be pasted in this order, once and again.
+var demoCalls = []struct{ target, data string }{
+	{"wk.user.info.query", `{"phone":"13800000000"}`},
+	{"wk.user.event.score.change", `{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}`},
+	{"wk.user.consume.order", `{"phone":"13800000000","order_no":"first-order","order_amount":199.9,"order_score":199,"consume_date":"2021-08-24 00:00:00"}`},
+	{"wk.user.refund.order", `{"phone":"13800000000","order_no":"first-refund","parent_order_no":"first-order","order_amount":99.9,"order_score":99,"consume_date":"2021-08-24 00:00:00"}`},
+	{"wk.coupon.give", `{"third_coupon_id":"` + demoExample + `","number":1,"create_time":1626671161991,"coupon_set":[{"open_id":"13800000000","params_type":2,"coupon_number":"first-coupon"}]}`},
+	{"/member/score/statisticalScore", `{"partnerId":"` + demoMerchant + `","memberId":"115632749214110108"}`},
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/memberd/memberd/internal/envelope"
 	"github.com/memberd/memberd/internal/gateway"
 	"github.com/memberd/memberd/internal/sign"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/store/migration"
 	"github.com/memberd/memberd/internal/store/sqldb"
 	"github.com/memberd/memberd/internal/web"
@@ -23,7 +24,7 @@ import (
 var exitNow = os.Exit
 
 // doors are both protocols on one writer.
-func (pl *platform) doors(w *writer.Writer) ([]web.Door, error) {
+func (pl *platform) doors(w *writer.Writer, texts *sms.Service) ([]web.Door, error) {
 	codes, err := pl.codes()
 	if err != nil {
 		return nil, fmt.Errorf("member codes: %w", err)
@@ -33,13 +34,13 @@ func (pl *platform) doors(w *writer.Writer) ([]web.Door, error) {
 		{
 			Name: "gateway", Prefix: gateway.Prefix, TurnAway: gateway.TurnAway, App: pl.gatewayApp,
 			Handler: gateway.New(gateway.Options{
-				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
+				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, SMS: texts, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
 		},
 		{
 			Name: "envelope", Prefix: "/member/", TurnAway: envelope.TurnAway, App: envelopeApp,
 			Handler: envelope.New(envelope.Options{
-				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
+				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, SMS: texts, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
 		},
 	}, nil

@@ -17,6 +17,8 @@ type memberCommand struct {
 	Enable  memberEnable  `cmd:"" help:"Let a disabled member earn and spend again."`
 	Rephone memberRephone `cmd:"" help:"Give a member another phone; the old one is free again."`
 	Erase   memberErase   `cmd:"" help:"Remove a member's personal data for good; the ledger stays."`
+	Label   memberLabel   `cmd:"" help:"Give a member a label, or take one away."`
+	Card    memberCard    `cmd:"" help:"Give a member a paid card, or take one away."`
 	Export  memberExport  `cmd:"" help:"Print everything about a member as JSON, personal data included."`
 }
 
@@ -103,7 +105,7 @@ func (f *whoFlags) find(p *program) (*platform, loyalty.Found, error) {
 	return pl, found, nil
 }
 
-// change runs one operator's command and says what came of it.
+// change runs one operator's command on a member.
 func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlags, by *byFlags, done string, command func(loyalty.Who, loyalty.ByOperator) C) error {
 	operator, err := by.by()
 	if err != nil {
@@ -114,7 +116,12 @@ func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlag
 		return err
 	}
 	defer pl.Close()
-	changed, err := submit[loyalty.MemberChanged](p.ctx, pl, command(who, operator))
+	return pl.apply(p, who, done, command(who, operator))
+}
+
+// apply runs the command and says what came of it.
+func (pl *platform) apply(p *program, who loyalty.Who, done string, c loyalty.Command[loyalty.MemberChanged]) error {
+	changed, err := submit(p.ctx, pl, c)
 	if err != nil {
 		return explain(err)
 	}
@@ -131,6 +138,13 @@ var refusals = map[loyalty.Code]string{
 	loyalty.MemberErased:    "the member's personal data has been erased",
 	loyalty.PhoneTaken:      "the phone belongs to another member",
 	loyalty.NothingToChange: "nothing to change: it is so already",
+	loyalty.TooManyMarks:    "the member has as many labels or paid cards as one can have",
+
+	loyalty.OrderNotFound:      "there is no such order",
+	loyalty.AmountTooLarge:     "that is more money than an order can have",
+	loyalty.PointsNotPositive:  "points must not be negative",
+	loyalty.RefundTooLarge:     "that is more money or points than is left of the order",
+	loyalty.PointsInsufficient: "the points have been spent, and the merchant's policy refuses to take back what is not there",
 }
 
 func explain(err error) error {

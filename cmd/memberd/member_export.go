@@ -13,22 +13,27 @@ type memberExport struct {
 // exported is everything about a member, for the member's own request. Times
 // are in the merchant's zone.
 type exported struct {
-	ExportedAt string          `json:"exported_at"`
-	Merchant   string          `json:"merchant_id"`
-	MemberID   string          `json:"member_id"`
-	OpenID     string          `json:"open_id"`
-	Status     string          `json:"status"`
-	Registered string          `json:"registered_at"`
-	Level      int64           `json:"level"`
-	Growth     int64           `json:"growth_value"`
-	Balance    int64           `json:"balance"`
-	Earned     int64           `json:"total_earned"`
-	Used       int64           `json:"used"`
-	Pending    int64           `json:"pending"`
-	Deficit    int64           `json:"deficit"`
-	Profile    exportedProfile `json:"profile"`
-	Entries    []exportedEntry `json:"entries"`
-	Audit      []exportedAudit `json:"changes_by_operators"`
+	ExportedAt string           `json:"exported_at"`
+	Merchant   string           `json:"merchant_id"`
+	MemberID   string           `json:"member_id"`
+	OpenID     string           `json:"open_id"`
+	Status     string           `json:"status"`
+	Registered string           `json:"registered_at"`
+	Level      int64            `json:"level"`
+	Growth     int64            `json:"growth_value"`
+	Balance    int64            `json:"balance"`
+	Earned     int64            `json:"total_earned"`
+	Used       int64            `json:"used"`
+	Pending    int64            `json:"pending"`
+	Deficit    int64            `json:"deficit"`
+	Consumed   exportedTotals   `json:"consumption"`
+	Labels     []string         `json:"labels"`
+	Cards      []exportedCard   `json:"paid_cards"`
+	Profile    exportedProfile  `json:"profile"`
+	Orders     []exportedOrder  `json:"orders"`
+	Coupons    []exportedCoupon `json:"coupons"`
+	Entries    []exportedEntry  `json:"entries"`
+	Audit      []exportedAudit  `json:"changes_by_operators"`
 }
 
 type exportedProfile struct {
@@ -85,8 +90,12 @@ func (c *memberExport) Run(p *program) error {
 		ExportedAt: at(loyalty.InstantOf(time.Now())), Merchant: f.Merchant, MemberID: shownID(f), OpenID: f.OpenID,
 		Status: statusNames[f.Status], Registered: at(f.RegisteredAt), Level: f.Level, Growth: f.Growth,
 		Balance: f.Balance, Earned: f.Earned, Used: f.Used, Pending: f.Pending, Deficit: f.Deficit,
-		Profile: exportedProfile{f.Profile.Nickname, f.Profile.BirthMonth, f.Profile.BirthDay, f.Profile.Store, f.Profile},
-		Entries: []exportedEntry{}, Audit: []exportedAudit{},
+		Profile:  exportedProfile{f.Profile.Nickname, f.Profile.BirthMonth, f.Profile.BirthDay, f.Profile.Store, f.Profile},
+		Consumed: exportedTotals{f.ConsumeCount, yuan(f.ConsumeFen)},
+		Entries:  []exportedEntry{}, Audit: []exportedAudit{},
+	}
+	if err := exportHoldings(p, pl, f, &out, at); err != nil {
+		return err
 	}
 	err = pl.store.EachEntry(p.ctx, f.ID, func(e loyalty.Entry) error {
 		out.Entries = append(out.Entries, exportEntry(e, at))

@@ -25,6 +25,9 @@ func (c *memberShow) Run(p *program) error {
 	if err != nil {
 		return err
 	}
+	if found.Marks, err = pl.marks(p, found); err != nil {
+		return err
+	}
 	p.printTable(memberRows(found, c.Reveal))
 	if len(audits) == 0 {
 		return nil
@@ -52,7 +55,7 @@ func shownID(f loyalty.Found) string {
 func memberRows(f loyalty.Found, reveal bool) [][2]string {
 	level := "-"
 	if at, _ := f.Snapshot.LevelOf(f.Member); at != nil {
-		level = fmt.Sprintf("%d %s", at.Number, at.Name)
+		level = levelText(f.Snapshot, at.Number)
 	}
 	rows := [][2]string{
 		{"member id", shownID(f)},
@@ -67,9 +70,18 @@ func memberRows(f loyalty.Found, reveal bool) [][2]string {
 		{"pending", strconv.FormatInt(f.Pending, 10)},
 		{"deficit", strconv.FormatInt(f.Deficit, 10)},
 		{"entries", strconv.FormatInt(f.Entries, 10)},
+		{"orders", strconv.FormatInt(f.ConsumeCount, 10)},
+		{"consumption", yuan(f.ConsumeFen)},
+		{"usable coupons", fmt.Sprintf("%d of %d", f.UsableCoupons, f.Coupons)},
+		{"labels", dash(strings.Join(f.Marks.Labels, ", "))},
+	}
+	for _, card := range f.Marks.Cards {
+		rows = append(rows, [2]string{"paid card", fmt.Sprintf("%s %s until %s", card.ID, card.Name, untilText(f, card.ExpiresAt))})
+	}
+	rows = append(rows, [][2]string{
 		{"nickname", dash(f.Profile.Nickname)},
 		{"store", dash(f.Profile.Store)},
-	}
+	}...)
 	mask := masked
 	if reveal {
 		mask = func(_ maskKind, text string) string { return text }

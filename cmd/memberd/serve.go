@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/memberd/memberd/internal/config"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/store/sqldb"
 	"github.com/memberd/memberd/internal/web"
 	"github.com/memberd/memberd/internal/writer"
@@ -34,6 +35,10 @@ func (c *serveCommand) Run(p *program) error {
 		return p.printConfig(c.Server)
 	}
 	if err := c.Server.Check(); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	sender, err := newSender(p.common, c.SMS)
+	if err != nil {
 		return &exitError{exitUsage, err}
 	}
 	ctx, stop := signal.NotifyContext(p.ctx, syscall.SIGINT, syscall.SIGTERM)
@@ -71,7 +76,7 @@ func (c *serveCommand) Run(p *program) error {
 		return err
 	}
 	go pl.watchdog(ctx, stop, ended)
-	if err := c.serve(ctx, p, pl, listener, demo); err != nil {
+	if err := c.serve(ctx, p, pl, listener, sender, demo); err != nil {
 		return err
 	}
 	pl.logger.Info("stopped")
@@ -87,12 +92,14 @@ func (c *serveCommand) listen() (net.Listener, error) {
 }
 
 // serve runs until ctx ends and everything that was accepted is finished.
-func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, listener net.Listener, demo *demoApps) error {
+func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, listener net.Listener, sender sms.Sender, demo *demoApps) error {
 	metrics := web.NewMetrics(versionText(), pl.db.Dialect().String())
-	w := pl.newWriter(writer.Options{Queue: c.Queue, Observer: metrics})
+	callbacks := pl.newDeliverer(c.Callback)
+	w := pl.newWriter(writer.Options{Queue: c.Queue, Observer: waking{metrics, callbacks}})
 	defer w.Close()
 	watch(metrics, pl.db, w)
-	doors, err := pl.doors(w)
+	watchCallbacks(metrics, callbacks)
+	doors, err := pl.doors(w, pl.newSMS(sender, time.Duration(c.SMS.Timeout)))
 	if err != nil {
 		listener.Close()
 		return err
@@ -102,6 +109,7 @@ func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, list
 	working, cancel := context.WithCancel(ctx)
 	defer cancel()
 	background.Go(func() { bookDue(working, pl, w) })
+	background.Go(func() { callbacks.Run(working) })
 	if c.AdminListen != "" {
 		admin, err := net.Listen("tcp", c.AdminListen)
 		if err != nil {
@@ -121,7 +129,7 @@ func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, list
 		DrainDelay: time.Duration(c.DrainDelay),
 	})
 	url := "http://" + listener.Addr().String()
-	p.greet(url, pl.db)
+	p.greet(url, pl.db, c.SMS)
 	if demo != nil {
 		demo.print(p.stdout, os.Args[0], url)
 	}
@@ -161,10 +169,14 @@ func (pl *platform) watchdog(ctx context.Context, stop func(), ended <-chan stru
 }
 
 // greet says where the server is.
-func (p *program) greet(url string, db *sqldb.DB) {
+func (p *program) greet(url string, db *sqldb.DB, texts config.SMS) {
 	database := "PostgreSQL"
 	if db.Path() != "" {
 		database = "SQLite " + db.Path()
+	}
+	messages := "posted to sms.url"
+	if texts.Sender == config.SMSFile {
+		messages = "appended to " + p.common.OutboxFile()
 	}
 	fmt.Fprintf(p.stdout, "memberd %s is serving on %s\n", versionText(), url)
 	p.printTable([][2]string{
@@ -172,6 +184,7 @@ func (p *program) greet(url string, db *sqldb.DB) {
 		{"  envelope protocol", url + "/member/..."},
 		{"  health, metrics", url + "/healthz /readyz /metrics"},
 		{"  database", database},
+		{"  text messages", messages},
 	})
 }
 

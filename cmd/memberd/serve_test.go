@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -164,37 +163,6 @@ func (s *server) post(path, body string) (status int, answer string) {
 		s.rig.t.Fatal(err)
 	}
 	return r.StatusCode, string(text)
-}
-
-func TestDemo(t *testing.T) {
-	t.Parallel()
-	r := newRig(t)
-	s := r.serve("--demo")
-	if status, body := s.post("/member/register/mobile", registration("15623261994")); status != 200 || decode(t, body)["statusCode"] != "100" {
-		t.Errorf("%d %s", status, body)
-	}
-	app := r.path("demo-app.json")
-	s.must("wk.user.info.query", app, `{"phone":"13800000000"}`)
-	s.must("wk.user.event.score.change", app, `{"open_id":"13800000000","score":10,"change_event":"event_add","change_reason":"first call","change_id":"first-1"}`)
-	s.must("/member/score/statisticalScore", app, `{"partnerId":"1864","memberId":"115632749214110108"}`)
-	credentials := mustRead(t, app)
-	info, err := os.Stat(app)
-	if err != nil || info.Mode().Perm() != 0o600 {
-		t.Error(info.Mode(), err)
-	}
-	if s.stop(); !strings.Contains(s.out.String(), demoUnsigned) || !strings.Contains(s.out.String(), " call wk.user.info.query --app "+app) {
-		t.Errorf("what to paste next is missing:\n%s", s.out)
-	}
-	again := r.serve("--demo")
-	again.must("wk.user.info.query", app, `{"phone":"15623261994"}`)
-	if mustRead(t, app) != credentials {
-		t.Error("a second start made other credentials")
-	}
-	again.stop()
-
-	taken := newRig(t)
-	taken.on("merchant", "create", "--id", demoMerchant, "--name", "x")
-	taken.refused(exitNo, "is no sandbox", "serve", "--demo", "--listen", "127.0.0.1:0")
 }
 
 // An app over its rate hears so in the form of the door it called.

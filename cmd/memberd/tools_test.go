@@ -30,6 +30,14 @@ func TestConfigurationMistakes(t *testing.T) {
 		"two members":      {args: []string{"member", "show", "--merchant", "m1", "--phone", phone, "--id", "1"}, want: "exactly one of"},
 		"malformed phone":  {args: []string{"member", "show", "--merchant", "m1", "--phone", "123"}, want: "--phone must be 11 digits"},
 		"reason is needed": {args: []string{"member", "erase", "--merchant", "m1", "--phone", phone}, want: "--reason"},
+		"no label":         {args: []string{"member", "label", "--merchant", "m1", "--phone", phone, "--reason", "x"}, want: "exactly one of --add and --remove"},
+		"two labels":       {args: []string{"member", "label", "--merchant", "m1", "--phone", phone, "--reason", "x", "--add", "a", "--remove", "b"}, want: "exactly one of --add and --remove"},
+		"blanks in label":  {args: []string{"member", "label", "--merchant", "m1", "--phone", phone, "--reason", "x", "--add", " a"}, want: "without blanks around it"},
+		"long label":       {args: []string{"member", "label", "--merchant", "m1", "--phone", phone, "--reason", "x", "--add", strings.Repeat("签", 256)}, want: "at most 255"},
+		"no card":          {args: []string{"member", "card", "--merchant", "m1", "--phone", phone, "--reason", "x"}, want: "exactly one of --set and --remove"},
+		"card without end": {args: []string{"member", "card", "--merchant", "m1", "--phone", phone, "--reason", "x", "--set", "88", "--name", "x"}, want: "--set needs --name and --until"},
+		"end of no card":   {args: []string{"member", "card", "--merchant", "m1", "--phone", phone, "--reason", "x", "--remove", "88", "--until", "2027-12-31"}, want: "go with --set"},
+		"no order":         {args: []string{"order", "show", "--merchant", "m1"}, want: "--no"},
 		"reason is empty":  {args: []string{"member", "erase", "--merchant", "m1", "--phone", phone, "--reason", " "}, want: "--reason must be"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,8 +18,8 @@ import (
 func TestRefusalsAreComplete(t *testing.T) {
 	t.Parallel()
 	documented := map[int]bool{
-		500: true, 1001: true, 110003: true, 120001: true, 150001: true, 150002: true,
-		150003: true, 150004: true, 150005: true, 150006: true,
+		500: true, 1001: true, 110003: true, 120001: true, 120002: true, 130001: true, 130002: true,
+		130003: true, 150001: true, 150002: true, 150003: true, 150004: true, 150005: true, 150006: true,
 	}
 	for _, code := range loyalty.Codes() {
 		f, ok := refusals[code]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/memberd/memberd/internal/doortest"
 	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/sms"
 )
 
 func TestMemberInfo(t *testing.T) {
@@ -19,12 +20,14 @@ func TestMemberInfo(t *testing.T) {
 	doortest.Do(s.Bundle, loyalty.SetStatus{Who: loyalty.Who{Merchant: doortest.Merchant, ID: disabled.Member}, Status: loyalty.Disabled, By: operator})
 	erased := s.register(doortest.Merchant, loyalty.Profile{Phone: "13800000003", Nickname: "注销"}, nil)
 	doortest.Do(s.Bundle, loyalty.EraseMember{Who: loyalty.Who{Merchant: doortest.Merchant, ID: erased.Member}, By: operator})
+	s.coupons(number)
 	s.Bundle.Clock.Advance(time.Minute)
 	now := loyalty.InstantOf(s.Clock.Now())
 	code := func(member int64) string { return s.Codes.Make(member, now) }
 	foreign := s.Member(loyalty.Who{Merchant: shortAppPartner, ExternalID: memberB}).ID
 
 	s.call("by memberId, with points and coupons", pathInfo, `{"memberId":"`+memberA+`","showScoreSwitch":1,"showCouponSwitch":"1"}`)
+	s.call("no coupons", pathInfo, `{"memberId":"`+memberC+`","showCouponSwitch":1}`)
 	s.call("switches off", pathInfo, `{"memberId":"`+memberA+`","showScoreSwitch":"2","showCouponSwitch":2}`)
 	s.call("by mobile, sent as a number", pathInfo, `{"mobile":`+phoneA+`}`)
 	s.call("by dynamicCode", pathInfo, `{"dynamicCode":"`+code(number)+`"}`)
@@ -47,7 +50,34 @@ func TestMemberInfo(t *testing.T) {
 	s.call("dynamicCode of a disabled member", pathInfo, `{"dynamicCode":"`+code(disabled.Member)+`"}`)
 	s.Bundle.Clock.Advance(10 * time.Minute)
 	s.call("expired dynamicCode", pathInfo, `{"dynamicCode":"`+code(number)+`"}`)
+	s.Bundle.Clock.Advance(3 * 24 * time.Hour)
+	s.call("three days later: one coupon has begun, another has expired", pathInfo, `{"memberId":"`+memberA+`","showCouponSwitch":1}`)
 	s.golden("member_info")
+}
+
+// coupons gives a member coupons of every state that the clock and the caller
+// can bring about: 1.1 shows those that can be used.
+func (s *session) coupons(member int64) {
+	s.t.Helper()
+	now := loyalty.InstantOf(s.Clock.Now())
+	const day = loyalty.Instant(24 * time.Hour / time.Millisecond)
+	who := loyalty.Who{Merchant: doortest.Merchant, ID: member}
+	for number, terms := range map[string]loyalty.TemplateTerms{
+		"t1": {Name: "满100减10", Category: loyalty.OrderOff, Discount: 1_000, MinimumFee: 10_000, Rules: "满100元才能使用", Term: 1},
+		"t2": {Name: "九折券", Category: loyalty.ProductDiscount, Discount: 90, Period: true, BeginAt: now - 40*day, EndAt: now + 40*day},
+		"t3": {Name: "免运费", Category: loyalty.FreeShipping, Rules: "<b>全场</b>可用", Period: true, BeginAt: now + 2*day, EndAt: now + 9*day},
+	} {
+		doortest.Do(s.Bundle, loyalty.AddTemplate{Merchant: doortest.Merchant, Template: loyalty.TemplateKey{Number: number}, Terms: terms})
+	}
+	for _, c := range [][2]string{{"t1", "one"}, {"t2", "two"}, {"t3", "three"}, {"t2", "used"}, {"t2", "in use"}, {"t2", "deleted"}} {
+		doortest.Do(s.Bundle, loyalty.GiveCoupons{
+			Merchant: doortest.Merchant, Template: loyalty.TemplateKey{Number: c[0]}, Each: 1, ReceivedAt: now,
+			Entries: []loyalty.CouponGift{{Who: who, Number: c[1]}},
+		})
+	}
+	doortest.Do(s.Bundle, loyalty.RedeemCoupons{Who: who, Codes: []string{"used"}, OrderNo: "O1", At: now})
+	doortest.Do(s.Bundle, loyalty.SyncCoupon{Who: who, Code: "in use", State: loyalty.CouponInUse})
+	doortest.Do(s.Bundle, loyalty.SyncCoupon{Who: who, Code: "deleted", State: loyalty.CouponDeleted})
 }
 
 var operator = loyalty.ByOperator{Operator: "console", Reason: "test"}
@@ -78,6 +108,7 @@ func TestMemberList(t *testing.T) {
 		}
 	}
 	s.register(shortAppPartner, loyalty.Profile{Phone: "13900000000", Nickname: "三虎"}, nil)
+	s.marksAndOrders()
 
 	for _, row := range [][2]string{
 		{"all, by the defaults", `{}`},
@@ -89,10 +120,14 @@ func TestMemberList(t *testing.T) {
 		{"nickName is no pattern", `{"nickName":"0%"}`},
 		{"mobile", `{"mobile":"13800000002"}`},
 		{"nobody has that mobile here", `{"mobile":"13900000000"}`},
-		{"paidId", `{"paidId":"1"}`},
+		{"paidId", `{"paidId":"88"}`},
+		{"paidId of no card", `{"paidId":"8"}`},
 		{"labelName", `{"labelName":"vip"}`},
+		{"labelName matches as a whole", `{"labelName":"vi"}`},
+		{"labelName and paidId", `{"labelName":"vip","paidId":"99"}`},
 		{"empty filters", `{"paidId":"","labelName":"","ruleCode":"","mobile":"","nickName":"","startScore":"","startTime":"","statusFlag":null}`},
 		{"ruleCode", `{"ruleCode":"1","pageSize":1}`},
+		{"ruleCode of a level that orders reached", `{"ruleCode":3}`},
 		{"ruleCode of no member", `{"ruleCode":2}`},
 		{"ruleCode that is no number", `{"ruleCode":"gold"}`},
 		{"scores, both ends included", `{"startScore":"200","endScore":300}`},
@@ -124,6 +159,35 @@ func TestMemberList(t *testing.T) {
 		s.call(row[0], pathList, row[1])
 	}
 	s.golden("member_list")
+}
+
+// marksAndOrders gives the second member labels, cards and orders, the third a
+// label and an order that was returned as a whole.
+func (s *session) marksAndOrders() {
+	s.t.Helper()
+	second := loyalty.Who{Merchant: doortest.Merchant, Phone: "13800000001"}
+	third := loyalty.Who{Merchant: doortest.Merchant, Phone: "13800000002"}
+	expires := loyalty.InstantOf(time.Date(2027, 12, 31, 16, 0, 0, 0, time.UTC)) // the next midnight in Shanghai
+	for _, c := range []loyalty.MarkMember{
+		{Who: second, Label: "vip"}, {Who: second, Label: "母婴"}, {Who: third, Label: "vip"},
+		{Who: second, Card: loyalty.PaidCard{ID: "88", Name: "黑金卡", ExpiresAt: expires}},
+		{Who: second, Card: loyalty.PaidCard{ID: "89", Name: "亲子卡", ExpiresAt: expires}},
+	} {
+		c.By = operator
+		doortest.Do(s.Bundle, c)
+	}
+	now := loyalty.InstantOf(s.Clock.Now())
+	order := func(who loyalty.Who, no string, fen int64) {
+		doortest.Do(s.Bundle, loyalty.RecordOrder{Who: who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: now})
+	}
+	refund := func(who loyalty.Who, no string, fen int64) {
+		doortest.Do(s.Bundle, loyalty.RefundOrder{Who: who, Order: loyalty.OrderKey{No: "R" + no}, Parent: no, Amount: fen, ConsumedAt: now})
+	}
+	order(second, "O1", 100_040)
+	order(second, "O2", 20_005)
+	refund(second, "O2", 10_000)
+	order(third, "O3", 5_000)
+	refund(third, "O3", 5_000)
 }
 
 func TestRegister(t *testing.T) {
@@ -172,4 +236,43 @@ func TestRegisterSwitchedOff(t *testing.T) {
 	s := newSession(t, func(set *loyalty.Settings) { set.MobileRegistration = false })
 	s.call("switched off", pathRegister, `{}`)
 	s.golden("register_off")
+}
+
+// TestRegisterWithCode: the codes are those of gateway 6.1, whichever app asked
+// for them (E-096).
+func TestRegisterWithCode(t *testing.T) {
+	t.Parallel()
+	s := newSession(t, nil)
+	const all = `{"channelCode":"saas","mobile":"13333333333","mobileValidateFlag":"1","registerType":"1","thirdPartyCode":"fasdfsadfaa222","validCode":"2468"}`
+	with := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(all) }
+	send := func(merchant, code string) {
+		t.Helper()
+		s.Outbox.Codes(code)
+		if err := s.SMS.Send(t.Context(), sms.Request{Merchant: merchant, App: doortest.SigningApp, Phone: "13333333333"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.call("a code that nobody sent", pathRegister, all)
+	send(doortest.OtherMerchant, "2468")
+	s.call("a code of another merchant", pathRegister, all)
+	send(doortest.Merchant, "2468")
+	s.call("another code", pathRegister, with("2468", "2469"))
+	s.call("another mobile", pathRegister, with("13333333333", "13333333334"))
+	s.call("the code, and something else wrong: it stays unused", pathRegister, with(`"registerType":"1"`, `"registerType":"7"`))
+	s.call("the code", pathRegister, all)
+	s.call("the same again, as when the answer was lost", pathRegister, all)
+	s.call("the code as a number, another channel", pathRegister, with(`"2468"`, "2468", "saas", "xcx", "fasdfsadfaa222", "o2"))
+	if right, err := s.SMS.Check(t.Context(), doortest.Merchant, "13333333333", "2468", sms.Judge); err != nil || right {
+		t.Errorf("a code that a registration used up is right once more for gateway 6.2: %v, %v", right, err)
+	}
+	s.Clock.Advance(5 * time.Minute)
+	s.call("the same after five minutes", pathRegister, all)
+
+	send(doortest.Merchant, "0468")
+	s.call("a number without its leading zero", pathRegister, with(`"2468"`, "468"))
+	for range 4 {
+		s.call("wrong", pathRegister, with("2468", "9999"))
+	}
+	s.call("right, after five wrong ones", pathRegister, with("2468", "0468"))
+	s.golden("register_code")
 }

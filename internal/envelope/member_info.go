@@ -16,7 +16,7 @@ type memberAnswer struct {
 	Email             string          `json:"email"`
 	IDCard            string          `json:"idCard"`
 	MemberChannels    []channelAnswer `json:"memberChannels"`
-	MemberCoupons     []struct{}      `json:"memberCoupons,omitzero"` // members hold none before coupons are issued
+	MemberCoupons     []couponAnswer  `json:"memberCoupons,omitzero"`
 	MemberID          string          `json:"memberId"`
 	MemberName        string          `json:"memberName"`
 	Mobile            string          `json:"mobile"`
@@ -67,9 +67,9 @@ func (d *door) memberInfo(ctx context.Context, c *call) (any, error) {
 		a.totals = &totals{CurrentScore: m.Balance, TotalScore: m.Earned, UsedScore: m.Used}
 	}
 	if coupons == 1 {
-		a.MemberCoupons = []struct{}{}
+		a.MemberCoupons, err = d.memberCoupons(ctx, c, m)
 	}
-	return a, nil
+	return a, err
 }
 
 // findMember finds the member by the first reference that is there.

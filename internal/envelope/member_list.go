@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -28,22 +29,29 @@ type listAnswer struct {
 }
 
 // listedMember is one member of the list. labels is the table's name and
-// labelList the example's for one thing (E-055). There are no labels, paid cards
-// and consumption records yet: empty lists, a count of "0" and no amount (E-021,
-// E-061).
+// labelList the example's for one thing (E-055). Refunds are taken off what the
+// member has consumed (E-058, E-061).
 type listedMember struct {
-	ConsumeCount   string     `json:"consumeCount"`
-	ConsumeMoney   string     `json:"consumeMoney"` // yuan, two decimals; "" for none
-	CurrentScore   int64      `json:"currentScore"`
-	LabelList      []string   `json:"labelList"`
-	Labels         []string   `json:"labels"`
-	MemberID       string     `json:"memberId"`
-	MemberPaidList []struct{} `json:"memberPaidList"`
-	Mobile         string     `json:"mobile"`
-	NickName       string     `json:"nickName"`
-	RegisterTime   string     `json:"registerTime"`
-	RuleName       string     `json:"ruleName"`
-	StatusFlag     int        `json:"statusFlag"` // 1 active, 0 disabled
+	ConsumeCount   string           `json:"consumeCount"`
+	ConsumeMoney   string           `json:"consumeMoney"` // yuan, two decimals; "" without any order
+	CurrentScore   int64            `json:"currentScore"`
+	LabelList      []string         `json:"labelList"`
+	Labels         []string         `json:"labels"`
+	MemberID       string           `json:"memberId"`
+	MemberPaidList []paidCardAnswer `json:"memberPaidList"`
+	Mobile         string           `json:"mobile"`
+	NickName       string           `json:"nickName"`
+	RegisterTime   string           `json:"registerTime"`
+	RuleName       string           `json:"ruleName"`
+	StatusFlag     int              `json:"statusFlag"` // 1 active, 0 disabled
+}
+
+// paidCardAnswer is a card that the member pays for. The table does not name
+// paidId, by which 1.2 filters.
+type paidCardAnswer struct {
+	ExpiryTime string `json:"expiryTime"` // its last second (E-057)
+	PaidID     string `json:"paidId"`
+	PaidName   string `json:"paidName"`
 }
 
 // memberList is 1.2, /member/getMembers, 会员列表信息接口.
@@ -87,16 +95,26 @@ func (d *door) memberList(ctx context.Context, c *call) (any, error) {
 }
 
 func newListedMember(m *loyalty.Found, snap *loyalty.Snapshot) listedMember {
+	loc := snap.Location()
+	labels := append([]string{}, m.Marks.Labels...)
 	l := listedMember{
-		ConsumeCount:   "0",
+		ConsumeCount:   strconv.FormatInt(m.ConsumeCount, 10),
 		CurrentScore:   m.Balance,
-		LabelList:      []string{},
-		Labels:         []string{},
+		LabelList:      labels,
+		Labels:         labels,
 		MemberID:       loyalty.ShownMemberID(m.Profile.ExternalID, m.ID),
-		MemberPaidList: []struct{}{},
+		MemberPaidList: make([]paidCardAnswer, 0, len(m.Marks.Cards)),
 		Mobile:         m.Profile.Phone,
 		NickName:       m.Profile.Nickname,
-		RegisterTime:   wallClock(m.RegisteredAt, snap.Location()),
+		RegisterTime:   wallClock(m.RegisteredAt, loc),
+	}
+	for _, card := range m.Marks.Cards {
+		l.MemberPaidList = append(l.MemberPaidList, paidCardAnswer{
+			ExpiryTime: wallClock(card.ExpiresAt-1, loc), PaidID: card.ID, PaidName: card.Name,
+		})
+	}
+	if m.Orders > 0 {
+		l.ConsumeMoney = fmt.Sprintf("%d.%02d", m.ConsumeFen/100, m.ConsumeFen%100)
 	}
 	if level, _ := snap.LevelOf(m.Member); level != nil {
 		l.RuleName = level.Name
@@ -128,12 +146,11 @@ func (c *call) filterTexts(f *loyalty.MemberFilter) (err error) {
 	if f.Nickname, err = c.body.optional(maxName, "nickName"); err != nil {
 		return err
 	}
-	for _, name := range []string{"labelName", "paidId"} { // nobody has one
-		text, err := c.body.optional(maxName, name)
-		if err != nil {
-			return err
-		}
-		f.Nobody = f.Nobody || text != ""
+	if f.Label, err = c.body.optional(maxName, "labelName"); err != nil {
+		return err
+	}
+	if f.PaidCard, err = c.body.optional(maxName, "paidId"); err != nil {
+		return err
 	}
 	rule, err := c.body.optional(maxName, "ruleCode")
 	if err != nil || rule == "" {

@@ -63,7 +63,7 @@ func newSession(t testing.TB, settings func(*loyalty.Settings)) *session {
 }
 
 func (s *session) options() Options {
-	return Options{Writer: s.Writer, Reader: s.Reader, Access: s.Access, Codes: s.Codes, Now: s.Clock.Now}
+	return Options{Writer: s.Writer, Reader: s.Reader, Access: s.Access, Codes: s.Codes, SMS: s.SMS, Now: s.Clock.Now}
 }
 
 // withMembers has the members of the examples too.
