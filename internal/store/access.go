@@ -150,10 +150,15 @@ func (s *Store) InsertApp(ctx context.Context, a access.AppRow) error {
 		}
 		n, err := tx.Exec(ctx, insertApp, a.ID, a.MerchantID, a.Name, a.Secret, a.Space, flag(a.Unsigned), flag(a.Disabled),
 			a.CallbackURL, a.CallerKey, int64(a.TokenLimit), int64(a.RefreshLimit), a.WindowMillis, a.CreatedAt)
-		if err == nil && n == 0 {
+		switch {
+		case err != nil:
+			return err
+		case n == 0:
 			return access.ErrExists
+		case a.CallbackURL == "":
+			return nil
 		}
-		return err
+		return appsMoved(ctx, tx, a.MerchantID)
 	})
 	return wrapped("insert app", err)
 }
@@ -189,16 +194,20 @@ func (s *Store) Apps(ctx context.Context, merchantID string) ([]access.AppRow, e
 	return apps, wrapped("list apps", err)
 }
 
-const updateAppDisabled = `UPDATE app SET disabled = ? WHERE app_id = ?`
+const updateAppDisabled = `UPDATE app SET disabled = ? WHERE app_id = ? RETURNING merchant_id`
 
 // SetAppDisabled implements access.Storage.
 func (s *Store) SetAppDisabled(ctx context.Context, id string, disabled bool) error {
 	err := s.write(ctx, func(tx *sqldb.Tx) error {
-		n, err := tx.Exec(ctx, updateAppDisabled, flag(disabled), id)
-		if err == nil && n == 0 {
+		var merchant string
+		err := tx.QueryRow(ctx, updateAppDisabled, flag(disabled), id).Scan(&merchant)
+		if errors.Is(err, sqldb.ErrNoRows) {
 			return access.ErrNoApp
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return appsMoved(ctx, tx, merchant)
 	})
 	return wrapped("disable app", err)
 }

@@ -25,6 +25,15 @@ const insertHistory = `
 // and there may always be another one before the last has gone.
 const lockMerchants = `LOCK TABLE merchant IN EXCLUSIVE MODE`
 
+// holdMerchants comes before every change of a row of merchant.
+func holdMerchants(ctx context.Context, tx *sqldb.Tx) error {
+	if tx.Dialect() != sqldb.PostgreSQL {
+		return nil
+	}
+	_, err := tx.Exec(ctx, lockMerchants)
+	return err
+}
+
 const updateSettings = `
 	UPDATE merchant SET
 		settings_version = ?,
@@ -39,14 +48,12 @@ const updateSettings = `
 // old settings.
 func (s *Store) ChangeSettings(ctx context.Context, merchant, operator, reason string, change func(loyalty.Settings) (loyalty.Settings, error)) (version int64, err error) {
 	err = s.write(ctx, func(tx *sqldb.Tx) error {
-		if tx.Dialect() == sqldb.PostgreSQL {
-			if _, err := tx.Exec(ctx, lockMerchants); err != nil {
-				return err
-			}
+		if err := holdMerchants(ctx, tx); err != nil {
+			return err
 		}
-		var offset int64
+		mark := settingsMark{merchant: merchant}
 		var document string
-		err := tx.QueryRow(ctx, selectSettings, merchant).Scan(&version, &offset, &document)
+		err := tx.QueryRow(ctx, selectSettings, merchant).Scan(append(mark.fields(), &document)...)
 		if errors.Is(err, sqldb.ErrNoRows) {
 			return access.ErrNoMerchant
 		}
@@ -60,8 +67,8 @@ func (s *Store) ChangeSettings(ctx context.Context, merchant, operator, reason s
 		if settings, err = change(settings); err != nil {
 			return err
 		}
-		version++
-		if _, err := loyalty.NewSnapshot(merchant, version, offset, settings); err != nil {
+		version = mark.version + 1
+		if _, err := loyalty.NewSnapshot(merchant, version, mark.offset, settings); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, updateSettings, version, settings.Document(), merchant); err != nil {
