@@ -30,17 +30,18 @@ var imports = map[string][]string{
 	"internal/writer": {"internal/loyalty"},
 	"internal/access": {"internal/sign"},
 
-	// The store implements what loyalty, access and seal declare.
-	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/store/sqldb"},
+	// The store implements what loyalty, access, seal, sms and webhook declare.
+	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/store/sqldb"},
 	"internal/store/sqldb":     {},
 	"internal/store/migration": {"internal/store/sqldb"},
 
 	// Doors: never the store, never one another.
-	"internal/gateway":  {"internal/loyalty", "internal/writer", "internal/access", "internal/jsonx", "internal/sign"},
-	"internal/envelope": {"internal/loyalty", "internal/writer", "internal/access", "internal/jsonx", "internal/sign"},
+	"internal/gateway":  {"internal/loyalty", "internal/writer", "internal/access", "internal/sms", "internal/jsonx", "internal/sign"},
+	"internal/envelope": {"internal/loyalty", "internal/writer", "internal/access", "internal/sms", "internal/jsonx", "internal/sign"},
 	"internal/console":  {"internal/loyalty", "internal/writer", "internal/access"},
 
 	"internal/web":     {},
+	"internal/jobs":    {"internal/loyalty", "internal/writer"},
 	"internal/config":  {},
 	"internal/webhook": {"internal/loyalty"},
 	"internal/sms":     {"internal/loyalty"},

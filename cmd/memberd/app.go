@@ -14,6 +14,8 @@ type appCommand struct {
 	List    appList    `cmd:"" help:"List a merchant's apps."`
 	Disable appDisable `cmd:"" help:"Turn an app off; running servers honour it within 2 seconds."`
 	Enable  appEnable  `cmd:"" help:"Turn an app on again."`
+
+	Callback appCallback `cmd:"" help:"Change where an app's callbacks go."`
 }
 
 type appCreate struct {
@@ -140,5 +142,28 @@ func (p *program) setAppDisabled(id string, disabled bool) error {
 		state = "disabled"
 	}
 	fmt.Fprintf(p.stdout, "app %s is %s\n", id, state)
+	return nil
+}
+
+type appCallback struct {
+	ID   string `arg:"" name:"app-id" help:"The app."`
+	URL  string `name:"url" placeholder:"URL" xor:"where" required:"" help:"Where registrations and points changes of all members are posted to; what waits goes there too."`
+	None bool   `name:"none" xor:"where" required:"" help:"Nowhere any more. What waits is kept."`
+}
+
+func (c *appCallback) Run(p *program) error {
+	pl, err := p.open(p.ctx)
+	if err != nil {
+		return err
+	}
+	defer pl.Close()
+	if err := pl.access.SetCallbackURL(p.ctx, c.ID, c.URL); err != nil {
+		return refused(err, "app "+c.ID)
+	}
+	if c.None {
+		fmt.Fprintf(p.stdout, "app %s is told nothing any more\n", c.ID)
+		return nil
+	}
+	fmt.Fprintf(p.stdout, "app %s is told at %s\n", c.ID, c.URL)
 	return nil
 }

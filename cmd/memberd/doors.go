@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -34,7 +33,7 @@ func (pl *platform) doors(w *writer.Writer, texts *sms.Service) ([]web.Door, err
 		{
 			Name: "gateway", Prefix: gateway.Prefix, TurnAway: gateway.TurnAway, App: pl.gatewayApp,
 			Handler: gateway.New(gateway.Options{
-				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, SMS: texts, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
+				Writer: w, Reader: pl.store, Access: pl.access, Codes: codes, Advance: pl.advancer(w), SMS: texts, Guesses: guesses, Logger: pl.logger, Attribute: web.Annotate,
 			}),
 		},
 		{
@@ -131,9 +130,4 @@ func fileSize(path string) float64 {
 		return 0
 	}
 	return float64(info.Size())
-}
-
-// isGone tells whether an error is only that the program is ending.
-func isGone(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, writer.ErrClosed)
 }

@@ -104,6 +104,19 @@ func (s *Service) SetAppDisabled(ctx context.Context, id string, disabled bool) 
 	return nil
 }
 
+// SetCallbackURL changes where an app's callbacks go; "" ends them: here at once,
+// in every other process as with SetAppDisabled. What waits goes to the new URL.
+func (s *Service) SetCallbackURL(ctx context.Context, id, url string) error {
+	if err := checkCallbackURL(url); err != nil {
+		return err
+	}
+	if err := s.storage.SetCallbackURL(ctx, id, url); err != nil {
+		return err
+	}
+	s.apps.forget(id)
+	return nil
+}
+
 func (s *Service) openApp(row AppRow) (*App, error) {
 	secret, err := s.sealer.Open(row.Secret, secretScope(row.MerchantID, row.ID)...)
 	if err != nil {

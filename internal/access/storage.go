@@ -96,6 +96,8 @@ type Storage interface {
 	// SetAppDisabled changes that one column, or returns ErrNoApp. Setting
 	// what is already so succeeds. Tokens stay.
 	SetAppDisabled(ctx context.Context, id string, disabled bool) error
+	// SetCallbackURL changes that one column, or returns ErrNoApp. "" is none.
+	SetCallbackURL(ctx context.Context, id, url string) error
 
 	// IssuePair does, in one transaction: count one more pair for (AppID,
 	// Day), or ErrDailyLimit if Limit are counted already; delete every

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,6 +19,8 @@ import (
 )
 
 const listeningApp = "wklistening00000001"
+
+var templateID = regexp.MustCompile(`("couponInfoId":"?)[1-9]("?)`)
 
 // listener is a session with an app that wants callbacks, and the rendering.
 type listener struct {
@@ -113,7 +116,8 @@ func TestCallbackGolden(t *testing.T) {
 			} {
 				fmt.Fprintf(&b, "# %s %d\n%s\n\n", e.Kind, e.Ref, l.render(t, e))
 			}
-			doortest.Golden(t, name, b.String())
+			// The templates are made in the order of a map.
+			doortest.Golden(t, name, templateID.ReplaceAllString(b.String(), "${1}N${2}"))
 		})
 	}
 }

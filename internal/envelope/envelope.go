@@ -27,6 +27,7 @@ import (
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/sms"
 	"github.com/memberd/memberd/internal/writer"
 )
 
@@ -39,6 +40,8 @@ type Reader interface {
 	// Members is a page of a merchant's members with their profiles; pages
 	// count from 1.
 	Members(ctx context.Context, filter loyalty.MemberFilter, now loyalty.Instant, page, size int) (loyalty.MemberPage, error)
+	// Coupons is a page of a member's coupons with their templates, newest first.
+	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
 }
 
 // Options are what the door needs. Now, Logger and Attribute may be left out.
@@ -47,6 +50,7 @@ type Options struct {
 	Reader Reader
 	Access *access.Service
 	Codes  *loyalty.MemberCodes
+	SMS    *sms.Service
 	// Guesses bounds how many member codes an app may get wrong; shared with
 	// the other door, or one of the door's own if nil.
 	Guesses *access.Guesses

@@ -196,11 +196,23 @@ func (s *Store) Apps(ctx context.Context, merchantID string) ([]access.AppRow, e
 
 const updateAppDisabled = `UPDATE app SET disabled = ? WHERE app_id = ? RETURNING merchant_id`
 
+const updateCallbackURL = `UPDATE app SET callback_url = ? WHERE app_id = ? RETURNING merchant_id`
+
 // SetAppDisabled implements access.Storage.
 func (s *Store) SetAppDisabled(ctx context.Context, id string, disabled bool) error {
-	err := s.write(ctx, func(tx *sqldb.Tx) error {
+	return wrapped("disable app", s.changeApp(ctx, updateAppDisabled, flag(disabled), id))
+}
+
+// SetCallbackURL implements access.Storage.
+func (s *Store) SetCallbackURL(ctx context.Context, id, url string) error {
+	return wrapped("change callback url", s.changeApp(ctx, updateCallbackURL, url, id))
+}
+
+// changeApp changes one app, and lets every process know.
+func (s *Store) changeApp(ctx context.Context, update string, args ...any) error {
+	return s.write(ctx, func(tx *sqldb.Tx) error {
 		var merchant string
-		err := tx.QueryRow(ctx, updateAppDisabled, flag(disabled), id).Scan(&merchant)
+		err := tx.QueryRow(ctx, update, args...).Scan(&merchant)
 		if errors.Is(err, sqldb.ErrNoRows) {
 			return access.ErrNoApp
 		}
@@ -209,7 +221,6 @@ func (s *Store) SetAppDisabled(ctx context.Context, id string, disabled bool) er
 		}
 		return appsMoved(ctx, tx, merchant)
 	})
-	return wrapped("disable app", err)
 }
 
 // KeyCheck implements seal.CheckStore.

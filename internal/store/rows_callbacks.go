@@ -46,8 +46,15 @@ const streamColumns = `
 
 const streamInts, streamTexts = 6, 2
 
-func streamRecord(s *loyalty.Stream) record {
-	return record{[]int64{s.Member, s.Last, 0, 0, 0, 0}, []string{s.App, ""}}
+// dueStream is a stream with something new in it, and since when it waits (real
+// clock): those that wait longest are sent first.
+type dueStream struct {
+	loyalty.Stream
+	since int64
+}
+
+func streamRecord(s *dueStream) record {
+	return record{[]int64{s.Member, s.Last, 0, s.since, 0, 0}, []string{s.App, ""}}
 }
 
 // streamLoaded is what a change has to know of a stream.

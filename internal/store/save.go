@@ -95,7 +95,7 @@ func sharedTexts(d sqldb.Dialect) saveTexts {
 	) ` + values(d, streamInts, streamTexts) + `
 	ON CONFLICT (member_id, app_id) DO UPDATE SET
 		next_at = CASE
-			WHEN callback_stream.done_no = callback_stream.last_no THEN 0
+			WHEN callback_stream.done_no = callback_stream.last_no THEN excluded.next_at
 			ELSE callback_stream.next_at
 		END,
 		last_no = excluded.last_no`,
@@ -163,6 +163,7 @@ type saving struct {
 	marked               []int64 // members whose marks are replaced
 	labels               []memberLabel
 	cards                []memberCard
+	streams              []dueStream
 }
 
 // Save writes what the commands changed.
@@ -184,6 +185,9 @@ func (b *batch) Save(ctx context.Context, c loyalty.Changes) error {
 
 func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {
 	rows := &saving{Changes: c}
+	for _, stream := range c.Streams {
+		rows.streams = append(rows.streams, dueStream{stream, s.now().UnixMilli()})
+	}
 	stored := func(i loyalty.Identity, to loyalty.Bound) storedIdentity {
 		return storedIdentity{i.Merchant, string(i.Kind), s.stored(i), to}
 	}

@@ -145,7 +145,7 @@ func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
 	send(b, t.insertAudits, s.Audit, auditRecord)
 	sendOrders(b, t, s)
 	send(b, t.insertEvents, s.Events, eventRecord)
-	send(b, t.upsertStreams, s.Streams, streamRecord)
+	send(b, t.upsertStreams, s.streams, streamRecord)
 	if b.Len() == 0 {
 		return nil
 	}

@@ -93,7 +93,7 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	run(x, t.insertAudits, s.Audit, auditRecord)
 	runOrders(x, t, s)
 	run(x, t.insertEvents, s.Events, eventRecord)
-	run(x, t.upsertStreams, s.Streams, streamRecord)
+	run(x, t.upsertStreams, s.streams, streamRecord)
 	return x.err
 }
 

@@ -28,7 +28,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"reserveIDs": reserveIDs, "selectMark": selectMark, "selectSettings": selectSettings,
 		"insertHistory": insertHistory, "updateSettings": updateSettings,
 		"insertMerchant": insertMerchant, "selectMerchant": selectMerchant, "merchantExists": merchantExists,
-		"insertApp": insertApp, "selectApp": selectApp, "selectApps": selectApps, "updateAppDisabled": updateAppDisabled,
+		"insertApp": insertApp, "selectApp": selectApp, "selectApps": selectApps, "updateAppDisabled": updateAppDisabled, "updateCallbackURL": updateCallbackURL,
 		"selectKeyCheck": selectKeyCheck, "insertKeyCheck": insertKeyCheck,
 		"deleteTokensOfKind": deleteTokensOfKind, "selectLiveToken": selectLiveToken,
 		"appExists": appExists + d.ForUpdate(), "countOneMore": countOneMore, "deleteOldCounts": deleteOldCounts,
@@ -47,6 +47,8 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectDueApps": selectDueApps, "claimStreams": claimStreams(d), "claimResends": claimResends(d), "selectNextEvent": selectNextEvent,
 		"advanceStream": advanceStream, "postponeStream": postponeStream, "finishResend": finishResend, "postponeResend": postponeResend,
 		"finishEvent": finishEvent, "failEvent": failEvent, "insertResend": insertResend, "hurryStream": hurryStream,
+		"selectEndedCoupons": selectEndedCoupons, "selectExpiringMembers": selectExpiringMembers, "selectParkedRefunds": selectParkedRefunds,
+		"purgeTokens": purgeTokens, "selectMembersFrom": selectMembersFrom, "purgeKeys": purgeKeys,
 		"takeLease": takeLease, "freeLease": freeLease, "advanceClock": advanceClock,
 		"selectToldApps": selectToldApps, "moveApps": moveApps,
 		"selectTidyApps": selectTidyApps, "deleteDoneEvents": deleteDoneEvents(d), "hurryStreams": hurryStreams,
@@ -68,7 +70,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		texts["couponsPage"] = append(texts["couponsPage"], couponsPage(filter))
 	}
 	texts["membersPage"] = memberLists(d)
-	texts["callbackList"] = callbackLists()
+	texts["listedColumns"] = callbackLists()
 	return texts
 }
 

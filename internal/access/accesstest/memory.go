@@ -152,6 +152,19 @@ func (m *Memory) SetAppDisabled(_ context.Context, id string, disabled bool) err
 	return nil
 }
 
+// SetCallbackURL implements access.Storage.
+func (m *Memory) SetCallbackURL(_ context.Context, id, url string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	row, ok := m.apps[id]
+	if !ok {
+		return access.ErrNoApp
+	}
+	row.CallbackURL = url
+	m.apps[id] = row
+	return nil
+}
+
 // IssuePair implements access.Storage.
 func (m *Memory) IssuePair(_ context.Context, p access.PairIssue) error {
 	m.mu.Lock()

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(t *testing.T) access.Storage) {
 		{"apps", testApps},
 		{"apps of a merchant", testAppsOfMerchant},
 		{"disable", testDisable},
+		{"callback url", testCallbackURL},
 		{"pair", testPair},
 		{"pair limit", testPairLimit},
 		{"pair ends older refresh token", testPairEndsRefresh},
@@ -167,4 +168,19 @@ func testDisable(t *testing.T, s access.Storage) {
 	got, err := s.App(ctx, "a2")
 	wantRow(t, got, err, appRow("a2", "m1"))
 	wantErr(t, "unknown app", s.SetAppDisabled(ctx, "a9", true), access.ErrNoApp)
+}
+
+func testCallbackURL(t *testing.T, s access.Storage) {
+	ctx := t.Context()
+	withApps(t, s)
+	for _, url := range []string{"https://partner.example/points", "", "http://partner.example/"} {
+		must(t, s.SetCallbackURL(ctx, "a1", url))
+		want := appRow("a1", "m1")
+		want.CallbackURL = url
+		got, err := s.App(ctx, "a1")
+		wantRow(t, got, err, want)
+	}
+	got, err := s.App(ctx, "a2")
+	wantRow(t, got, err, appRow("a2", "m1"))
+	wantErr(t, "unknown app", s.SetCallbackURL(ctx, "a9", ""), access.ErrNoApp)
 }

@@ -1,0 +1,55 @@
+-- Callbacks to partners: an outbox of ids and numbers. What is told about a
+-- person is read when a callback is sent.
+
+-- +goose Up
+CREATE TABLE callback_event (
+    member_id  BIGINT NOT NULL,
+    event_no   BIGINT NOT NULL, -- dense per member and app
+    ref        BIGINT NOT NULL, -- ledger entry or coupon, 0 for none
+    from_value BIGINT NOT NULL,
+    to_value   BIGINT NOT NULL,
+    at         BIGINT NOT NULL, -- merchant's clock
+    state      BIGINT NOT NULL, -- 1 waiting, 2 delivered, 3 parked, 4 dropped
+    attempts   BIGINT NOT NULL,
+    done_at    BIGINT NOT NULL, -- real clock, 0 while it waits
+    app_id     TEXT COLLATE "C" NOT NULL,
+    kind       TEXT COLLATE "C" NOT NULL,
+    failure    TEXT COLLATE "C" NOT NULL DEFAULT '', -- of the last attempt
+    PRIMARY KEY (member_id, app_id, event_no)
+);
+CREATE INDEX callback_event_parked ON callback_event (app_id, member_id, event_no) WHERE state = 3;
+CREATE INDEX callback_event_done ON callback_event (app_id, done_at) WHERE state IN (2, 4);
+
+-- The events of one member for one app, of which one is sent at a time. next_at
+-- is when it may be claimed (real clock), and the end of the lease while
+-- lease_owner is set; the largest number when nothing waits.
+CREATE TABLE callback_stream (
+    member_id     BIGINT NOT NULL,
+    last_no       BIGINT NOT NULL, -- newest event
+    done_no       BIGINT NOT NULL, -- all up to this one are sent, parked or dropped
+    next_at       BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL, -- failed ones of the next event
+    failing_since BIGINT NOT NULL, -- 0 for not failing
+    app_id        TEXT COLLATE "C" NOT NULL,
+    lease_owner   TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (member_id, app_id)
+);
+CREATE INDEX callback_stream_due ON callback_stream (app_id, next_at) WHERE next_at < 9223372036854775807;
+
+-- Events that an operator wants to be sent again, apart from their stream.
+CREATE TABLE callback_resend (
+    member_id     BIGINT NOT NULL,
+    event_no      BIGINT NOT NULL,
+    next_at       BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL,
+    failing_since BIGINT NOT NULL,
+    app_id        TEXT COLLATE "C" NOT NULL,
+    lease_owner   TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (member_id, app_id, event_no)
+);
+CREATE INDEX callback_resend_due ON callback_resend (app_id, next_at);
+
+-- +goose Down
+DROP TABLE callback_resend;
+DROP TABLE callback_stream;
+DROP TABLE callback_event;
