@@ -36,6 +36,8 @@ type commandLine struct {
 	Member   memberCommand   `cmd:"" help:"Look after one member."`
 	Order    orderCommand    `cmd:"" help:"Look at orders and at what refunds would do."`
 	Callback callbackCommand `cmd:"" help:"List what partners are told, and send it again."`
+	Jobs     jobsCommand     `cmd:"" help:"Run what else happens by itself."`
+	Clock    clockCommand    `cmd:"" help:"Move the clock of a sandbox merchant."`
 	Check    checkCommand    `cmd:"" help:"Recompute every balance, lot and counter from the ledger."`
 	Call     callCommand     `cmd:"" help:"Sign and send one call to either protocol and print the answer."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this release's tables."`

@@ -108,7 +108,7 @@ func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, list
 	defer background.Wait()
 	working, cancel := context.WithCancel(ctx)
 	defer cancel()
-	background.Go(func() { bookDue(working, pl, w) })
+	background.Go(func() { pl.newRunner(w, metrics).Run(working) })
 	background.Go(func() { callbacks.Run(working) })
 	if c.AdminListen != "" {
 		admin, err := net.Listen("tcp", c.AdminListen)

@@ -68,6 +68,9 @@ type Options struct {
 	Attribute func(ctx context.Context, key string, value any)
 	// TokenWindow is how far timestamps of 2.1 and 2.2 may be off; 3 s if 0.
 	TokenWindow time.Duration
+	// Advance moves the clock of a sandbox merchant forward and has everything
+	// booked that becomes due. ErrLiveMerchant for another merchant's.
+	Advance func(ctx context.Context, merchant string, by time.Duration) (now loyalty.Instant, err error)
 	// Guesses bounds how many member codes an app may get wrong; shared with
 	// the other door, or one of the door's own if nil.
 	Guesses *access.Guesses

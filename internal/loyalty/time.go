@@ -1,7 +1,10 @@
 package loyalty
 
 import (
+	"fmt"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -83,3 +86,19 @@ const (
 	MaxClockStep   int64 = 400 * 24 * 3600 * 1000
 	MaxClockOffset int64 = 36_525 * 24 * 3600 * 1000
 )
+
+// ParseSpan reads how far a clock is to move: whole days as 30d, or what Go
+// writes for a duration, 72h or 90m. It is not negative and not beyond
+// MaxClockStep.
+func ParseSpan(text string) (time.Duration, error) {
+	var span time.Duration
+	days, whole := strings.CutSuffix(text, "d")
+	n, err := strconv.ParseInt(days, 10, 32)
+	if span = time.Duration(n) * 24 * time.Hour; !whole {
+		span, err = time.ParseDuration(text)
+	}
+	if err != nil || span < 0 || span.Milliseconds() > MaxClockStep || n > 400 {
+		return 0, fmt.Errorf("a span like 72h or 30d is wanted, at most 400d")
+	}
+	return span, nil
+}

@@ -12,6 +12,10 @@ import (
 // ErrLiveMerchant is returned for the clock of a merchant that is no sandbox.
 var ErrLiveMerchant = errors.New("the clock of a live merchant cannot be moved")
 
+// ErrClockTooFar is returned for a step that is out of bounds, or would bring
+// the clock farther ahead than loyalty.MaxClockOffset.
+var ErrClockTooFar = errors.New("a clock cannot be moved so far")
+
 const advanceClock = `
 	UPDATE merchant SET clock_offset = clock_offset + ?
 	WHERE merchant_id = ?
@@ -20,11 +24,12 @@ const advanceClock = `
 
 // AdvanceClock moves a sandbox merchant's clock forward by so many milliseconds
 // and returns how far it is ahead of the real one. Every batch that begins
-// later goes by it, in every process.
+// later goes by it, in every process. It fails with ErrLiveMerchant, also for a
+// merchant that is not there, and with ErrClockTooFar.
 func (s *Store) AdvanceClock(ctx context.Context, merchant string, by int64) (offset int64, err error) {
 	defer func() { err = outage(err) }()
 	if by < 0 || by > loyalty.MaxClockStep {
-		return 0, fmt.Errorf("advance clock: between 0 and %d ms at once", loyalty.MaxClockStep)
+		return 0, fmt.Errorf("advance clock by %d ms: %w", by, ErrClockTooFar)
 	}
 	err = s.write(ctx, func(tx *sqldb.Tx) error {
 		if err := holdMerchants(ctx, tx); err != nil {
@@ -35,7 +40,7 @@ func (s *Store) AdvanceClock(ctx context.Context, merchant string, by int64) (of
 			return ErrLiveMerchant
 		}
 		if err == nil && offset > loyalty.MaxClockOffset {
-			return fmt.Errorf("the clock would be more than %d ms ahead", loyalty.MaxClockOffset)
+			return ErrClockTooFar
 		}
 		return err
 	})

@@ -16,7 +16,7 @@ import (
 const maxMethods = 128
 
 // Metrics is everything at /metrics, in a registry of its own. It is an
-// Observer for the writer. Labels are routes, the doors' methods and codes:
+// Observer for the writer and for the jobs. Labels are routes, the doors' methods and codes:
 // never an app, a member or anything a stranger can choose freely.
 type Metrics struct {
 	registry *prometheus.Registry
@@ -27,6 +27,10 @@ type Metrics struct {
 	stages   *prometheus.HistogramVec
 	batches  *prometheus.CounterVec
 	commands prometheus.Histogram
+	jobRuns  *prometheus.CounterVec
+	jobDone  *prometheus.CounterVec
+	jobTook  *prometheus.CounterVec
+	leading  prometheus.Gauge
 
 	mu      sync.Mutex
 	methods map[string]bool
@@ -62,11 +66,23 @@ func NewMetrics(version, database string) *Metrics {
 		commands: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "memberd_writer_batch_commands", Help: "Changes in a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 8)}),
 	}
+	m.jobRuns = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "memberd_job_runs_total", Help: "Rounds of a job for a merchant, by how they ended."},
+		[]string{"job", "outcome"})
+	m.jobDone = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "memberd_job_done_total", Help: "Things that a job has settled."},
+		[]string{"job"})
+	m.jobTook = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "memberd_job_seconds_total", Help: "Time that a job has taken."},
+		[]string{"job"})
+	m.leading = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "memberd_jobs_leading", Help: "1 in the one process of all that runs the jobs."})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "memberd_build_info", Help: "Always 1; what runs here.",
 		ConstLabels: prometheus.Labels{"version": version, "database": database}})
 	build.Set(1)
 	m.registry.MustRegister(m.requests, m.seconds, m.answers, m.stages, m.batches, m.commands, build,
+		m.jobRuns, m.jobDone, m.jobTook, m.leading,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -85,6 +101,21 @@ func (m *Metrics) Counter(name, help string, read func() float64) {
 // Stage is told by the writer how long a stage took.
 func (m *Metrics) Stage(stage string, took time.Duration) {
 	m.stages.WithLabelValues(stage).Observe(took.Seconds())
+}
+
+// JobRan is told by the jobs how a round for a merchant ended.
+func (m *Metrics) JobRan(job, outcome string, done int, took time.Duration) {
+	m.jobRuns.WithLabelValues(job, outcome).Inc()
+	m.jobDone.WithLabelValues(job).Add(float64(done))
+	m.jobTook.WithLabelValues(job).Add(took.Seconds())
+}
+
+// Leading is told by the jobs whether this process runs them.
+func (m *Metrics) Leading(leading bool) {
+	m.leading.Set(0)
+	if leading {
+		m.leading.Set(1)
+	}
 }
 
 // Batch is told by the writer how a batch of so many commands ended.
