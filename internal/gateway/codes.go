@@ -197,6 +197,7 @@ var ofError = []struct {
 	{writer.ErrUnavailable, &refusal{code: codeBusy, message: messageBusy, status: http.StatusServiceUnavailable}},
 	{loyalty.ErrUnavailable, &refusal{code: codeBusy, message: messageBusy, status: http.StatusServiceUnavailable}},
 	{writer.ErrUnknownOutcome, errUnknownOutcome},
+	{ErrLiveMerchant, invalid("仅沙箱商户可以调整时钟")},
 	// A change goes on when the one who asked for it stops waiting.
 	{context.Canceled, errUnknownOutcome},
 	{context.DeadlineExceeded, errUnknownOutcome},

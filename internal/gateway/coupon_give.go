@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/loyalty"
@@ -62,6 +63,7 @@ type givenCoupon struct {
 var (
 	errGiftCount  = invalid(fmt.Sprintf("%s 须为 1 至 %d 条", couponSet, maxGifts))
 	errGiftsOfOne = invalid("该会员的条数与 number 不一致")
+	errGiftNumber = invalid("coupon_number 不能含逗号, 首尾不能有空白")
 )
 
 // gifts reads coupon_set: a JSON text or a real list (G-191).
@@ -105,7 +107,7 @@ const (
 // a phone; without it the look of the value does (G-192).
 func readGift(entry jsonx.Fields) (loyalty.CouponGift, form) {
 	f := form{fields: entry}
-	gift := loyalty.CouponGift{Number: f.need(maxKey, both("coupon_number")...)}
+	gift := loyalty.CouponGift{Number: f.giftNumber()}
 	kind := f.integer(0, byOpenID, byPhone, both("params_type")...)
 	id := f.text(maxKey, both("open_id")...)
 	f.noMember = id == ""
@@ -118,6 +120,17 @@ func readGift(entry jsonx.Fields) (loyalty.CouponGift, form) {
 		gift.Who.OpenID = id
 	}
 	return gift, f
+}
+
+// giftNumber is the issuer's number of a coupon. 5.4 splits its list at commas
+// and drops blanks, so a number with either could not be redeemed, or would be
+// taken for other coupons.
+func (f *form) giftNumber() string {
+	number := f.need(maxKey, both("coupon_number")...)
+	if strings.Contains(number, ",") || strings.TrimSpace(number) != number {
+		f.fail(errGiftNumber)
+	}
+	return number
 }
 
 // giveRefusal names the list or the field that the domain does not know by name.

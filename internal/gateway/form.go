@@ -77,7 +77,7 @@ func (f *form) text(limit int, names ...string) string {
 // need is a required text of at most limit characters.
 func (f *form) need(limit int, names ...string) string {
 	value := f.text(limit, names...)
-	if value == "" {
+	if strings.TrimSpace(value) == "" {
 		f.missing(names[0])
 	}
 	return value

@@ -42,6 +42,11 @@ type memberData struct {
 	Phone                *string `json:"phone"`
 	CouponNum            int64   `json:"coupon_num"`
 	QID                  *string `json:"q_id"`
+	// The fall that is ahead at the end of the growth period, where there is one.
+	LevelFallNum    *int64  `json:"level_fall_num,omitempty"`
+	LevelFallName   *string `json:"level_fall_name,omitempty"`
+	LevelFallTime   *int64  `json:"level_fall_time,omitempty"` // ms: the first moment at the lower level
+	LevelKeepGrowth *int64  `json:"level_keep_need_growth_value,omitempty"`
 }
 
 // newMemberData shows a member as a read found it.
@@ -68,7 +73,21 @@ func newMemberData(m loyalty.Found) memberData {
 		d.NextLevelNum, d.NextLevelName, d.IsMaxLevel = &next.Number, &next.Name, 0
 		d.NextLevelGrowthValue, d.UpgradeNeedGrowth = &next.Threshold, &need
 	}
+	d.foretell(m)
 	return d
+}
+
+// foretell says to which level the member falls, when, and how much growth
+// value until then keeps the present one. The document has no such fields, so
+// they are left out where nothing is to be said.
+func (d *memberData) foretell(m loyalty.Found) {
+	lower, at := m.Snapshot.Forecast(m.Member)
+	level, _ := m.Snapshot.LevelOf(m.Member)
+	if lower == nil || level == nil {
+		return
+	}
+	when, need := int64(at), level.Threshold-m.Growth
+	d.LevelFallNum, d.LevelFallName, d.LevelFallTime, d.LevelKeepGrowth = &lower.Number, &lower.Name, &when, &need
 }
 
 func orNull(text string) *string {

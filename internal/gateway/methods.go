@@ -35,6 +35,7 @@ var methods = []method{
 	{name: "wk.coupon.verification", get: true, app: byAccessToken, form: answerForm{}, run: couponVerification},
 	{name: "wk.coupon.user.list", get: true, app: byAccessToken, form: answerForm{paging: true}, run: couponList},
 	{name: "wk.sandbox.clock.advance", app: byAccessToken, form: answerForm{numbered: true}, run: clockAdvance},
+	{name: "wk.sandbox.echo", app: byAccessToken, form: answerForm{numbered: true}, run: echo},
 	{name: "wk.sms.verify.send", app: byAccessToken, form: answerForm{numbered: true}, run: smsSend},
 	{name: "wk.sms.verify.judge", app: byAccessToken, form: answerForm{numbered: true}, run: smsJudge},
 }

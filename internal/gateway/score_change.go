@@ -17,6 +17,26 @@ type statement struct {
 // change_id 用于平台幂等性保证. out_biz_no and order_amount are marked as
 // required, but the example lacks them, so they are kept when sent (G-091).
 func scoreChange(c *call) (answer, error) {
+	command, err := c.pointsChange()
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := writer.Submit(c.ctx, c.Writer, command)
+	data := statement{loyalty.StatementID(done.Member, done.Entry)}
+	if errors.Is(err, loyalty.KeyReused) && done.Entry != 0 {
+		// strict_change_id: refused, and still the first result (G-092)
+		reused := *ofCode[loyalty.KeyReused]
+		reused.data = data
+		return answer{}, &reused
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{data: data}, nil
+}
+
+// pointsChange reads the fields of 3.3.
+func (c *call) pointsChange() (loyalty.ChangePoints, error) {
 	f := &c.fields
 	command := loyalty.ChangePoints{
 		Who:   f.member(),
@@ -33,19 +53,5 @@ func scoreChange(c *call) (answer, error) {
 			Detail:  loyalty.Detail{OrderFen: f.fen("order_amount", "orderAmount")},
 		},
 	}
-	if err := f.check(); err != nil {
-		return answer{}, err
-	}
-	done, err := writer.Submit(c.ctx, c.Writer, command)
-	data := statement{loyalty.StatementID(done.Member, done.Entry)}
-	if errors.Is(err, loyalty.KeyReused) && done.Entry != 0 {
-		// strict_change_id: refused, and still the first result (G-092)
-		reused := *ofCode[loyalty.KeyReused]
-		reused.data = data
-		return answer{}, &reused
-	}
-	if err != nil {
-		return answer{}, err
-	}
-	return answer{data: data}, nil
+	return command, f.check()
 }

@@ -100,15 +100,13 @@ func (f *form) enforcement(t *loyalty.TemplateTerms) {
 
 // termsHints say what to do about terms that the domain refuses.
 var termsHints = map[string]string{
-	"discount_fee":    "折扣券须为 1 至 99, 其他券不能为负数 (单位: 分)",
-	"begin_time":      "固定时间段的优惠券必传",
-	"end_time":        "必须晚于 begin_time",
-	"fixed_term":      "必须为 1 至 36500 天",
-	"stores":          "不能为空且最多 1000 个: suit_store_type 为 1 时必传",
-	"items":           "不能为空且最多 1000 个: suit_item_type 为 1 时必传",
-	"categories":      "不能为空且最多 1000 个: suit_item_type 为 2 时必传",
-	"levels":          "须为已有的会员等级, 限定会员等级并强制校验时必传",
-	"new_member_days": "必须为 0 至 36500 天",
+	"discount_fee": "折扣券须为 1 至 99, 其他券不能为负数 (单位: 分)",
+	"end_time":     "必须晚于 begin_time",
+	"fixed_term":   "必须为 1 至 36500 天",
+	"stores":       "不能为空且最多 1000 个: suit_store_type 为 1 时必传",
+	"items":        "不能为空且最多 1000 个: suit_item_type 为 1 时必传",
+	"categories":   "不能为空且最多 1000 个: suit_item_type 为 2 时必传",
+	"levels":       "须为已有的会员等级, 限定会员等级并强制校验时必传",
 }
 
 func termsRefusal(err error) error {

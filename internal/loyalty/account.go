@@ -3,7 +3,6 @@ package loyalty
 import (
 	"maps"
 	"slices"
-	"time"
 )
 
 // MaxOpenLots bounds the open lots of a member, so that no member makes
@@ -28,12 +27,15 @@ type account struct {
 	orders      []Order           // new and changed ones
 	reason      string            // of the entries that a refund makes
 	periods     int               // that have ended
+	tell        []Callback        // what partners shall hear
 }
 
-// clone is the account as it stands, to come back to.
+// clone is the account as it stands, to come back to. Entries are never changed
+// once they are appended, so they need no copy: there may be many of them.
 func (a *account) clone() *account {
 	c := *a
-	c.lots, c.entries, c.orders = slices.Clone(a.lots), slices.Clone(a.entries), slices.Clone(a.orders)
+	c.lots, c.entries, c.orders = slices.Clone(a.lots), slices.Clip(a.entries), slices.Clone(a.orders)
+	c.tell = slices.Clip(a.tell)
 	c.changedLots, c.lapsed, c.reversed = maps.Clone(a.changedLots), maps.Clone(a.lapsed), maps.Clone(a.reversed)
 	return &c
 }
@@ -67,7 +69,7 @@ func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
 
 // effects is everything that the account did.
 func (a *account) effects() Effects {
-	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders}
+	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders, Tell: a.tell}
 	a.NextDueAt = a.nextDue()
 	for _, k := range sortedLots(a.changedLots) {
 		lot := Lot{LotKey: k}
@@ -131,6 +133,7 @@ func (a *account) release(due Instant) bool {
 		filled += fill
 		l.Remaining -= fill
 		a.changedLots[l.LotKey] = true
+		a.tellExpiring(l.LotKey, l.Remaining)
 		parts = append(parts, Part{l.LotKey, -fill})
 	}
 	if len(parts) == 0 {
@@ -210,7 +213,18 @@ func (a *account) join(key LotKey, points int64, pending bool) Part {
 	}
 	a.lots[i].Remaining += points
 	a.changedLots[key] = true
+	if !pending {
+		a.tellExpiring(key, points)
+	}
 	return Part{key, points}
+}
+
+// tellExpiring announces points at once that end within the time for which
+// AnnounceExpiring has looked already.
+func (a *account) tellExpiring(key LotKey, points int64) {
+	if points > 0 && key.ExpiresAt > a.now && key.ExpiresAt <= a.AnnouncedUntil {
+		a.tell = append(a.tell, expiring(points, key.ExpiresAt, a.now))
+	}
 }
 
 // crowded is the key to use instead of key when no lot may be opened.
@@ -223,7 +237,7 @@ func (a *account) crowded(key LotKey, pending bool) LotKey {
 	}
 	if pending {
 		y, m, _ := key.AvailableAt.In(a.snap.loc).Date()
-		key.AvailableAt = InstantOf(time.Date(y, m+1, 1, 0, 0, 0, 0, a.snap.loc))
+		key.AvailableAt = dayStart(y, m+1, 1, a.snap.loc)
 	}
 	if key.ExpiresAt != Never {
 		// A later release must not run into the end.
@@ -286,8 +300,8 @@ func (a *account) entryNow(no int64) Entry {
 	if e, ok := a.reversed[no]; ok {
 		return e
 	}
-	if i := slices.IndexFunc(a.entries, func(e Entry) bool { return e.No == no }); i >= 0 {
-		return a.entries[i]
+	if len(a.entries) > 0 && no >= a.entries[0].No {
+		return *a.entryNo(no)
 	}
 	return *a.view.entry(a.ID, no)
 }

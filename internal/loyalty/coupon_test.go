@@ -312,6 +312,31 @@ func TestRestrictionsAreEnforcedOnlyWhereTheTemplateSaysSo(t *testing.T) {
 	}
 }
 
+// A level that has fallen with the end of its period lets nobody receive what is
+// for it, booked or not.
+func TestALevelThatHasEndedReceivesNothing(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+		s.Growth.Period, s.Growth.Downgrade = loyalty.GrowthPeriod{Kind: loyalty.PeriodYear}, loyalty.DowngradeFitting
+	})
+	who := w.Register("13800000001")
+	loyaltytest.Must(w, w.Order(who, "o1", 100_000, 50)) // level 3
+	w.Template("t", func(x *loyalty.TemplateTerms) {
+		x.EnforceOnGive, x.Restriction, x.Levels = true, loyalty.RestrictLevels, []int64{3}
+	})
+	w.Now = time.Date(2027, 12, 31, 23, 59, 0, 0, w.Rules.Location())
+	loyaltytest.Must(w, w.Give(who, "t", "c1"))
+	before := w.Member(who)
+	w.Now = w.Now.Add(time.Minute)
+	_, err := loyaltytest.Do(w, w.Give(who, "t", "c2"))
+	if err != (loyalty.Refusal{Code: loyalty.RestrictionUnmet, Item: 1}) {
+		t.Errorf("after the period: %v", err)
+	}
+	if m := w.Member(who); m != before || m.Level != 3 {
+		t.Errorf("giving has booked what was due: %+v", m)
+	}
+}
+
 func TestLivesOfCoupons(t *testing.T) {
 	t.Parallel()
 	w := loyaltytest.NewWorld(t, nil)

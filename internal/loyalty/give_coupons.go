@@ -159,7 +159,10 @@ func (g *giving) give(i int, member int64) (*Coupon, error) {
 	if t.Period && t.EndAt <= g.now {
 		return nil, TemplateOver
 	}
-	if !t.mayReceive(e.Member, g.view.Snapshot(), g.now) {
+	// The end of a period may be due, and the level with it. Without its lots
+	// nothing else of the member can be.
+	standing, _ := AsOf(*e.Member, nil, g.view.Snapshot(), g.now)
+	if !t.mayReceive(&standing, g.view.Snapshot(), g.now) {
 		return nil, Refusal{Code: RestrictionUnmet, Item: item}
 	}
 	if t.Quantity > 0 && t.Issued >= t.Quantity {

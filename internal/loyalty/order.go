@@ -129,9 +129,11 @@ func mulDiv(a, b, c int64) int64 {
 func (o *Order) left() int64 { return o.Amount - o.Refunded }
 
 // addOrder numbers an order and keeps it. The totals count it when it is booked.
+// It is never booked before the period in which it counts, though a clock that
+// is behind the one that closed the last period may say so.
 func (a *account) addOrder(o Order) *Order {
 	a.Orders++
-	o.Member, o.Seq, o.BookedAt = a.ID, a.Orders, a.now
+	o.Member, o.Seq, o.BookedAt = a.ID, a.Orders, max(a.now, a.PeriodStart)
 	a.orders = append(a.orders, o)
 	return &a.orders[len(a.orders)-1]
 }

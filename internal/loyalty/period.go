@@ -43,7 +43,7 @@ func (p GrowthPeriod) end(registered, t Instant, loc *time.Location) Instant {
 		for {
 			k++
 			y, m, d := addMonths(first, k*p.N).Date()
-			if end := InstantOf(time.Date(y, m, d, 0, 0, 0, 0, loc)); end > t {
+			if end := dayStart(y, m, d, loc); end > t {
 				return end
 			}
 		}
@@ -110,6 +110,7 @@ func (a *account) alignPeriod() {
 	switch {
 	case none && a.PeriodEnd != Never:
 		a.PeriodEnd = Never
+		a.periods++
 	case !none && a.PeriodEnd == Never:
 		a.PeriodEnd = a.snap.Growth.Period.end(a.RegisteredAt, a.now, a.snap.loc)
 	}
@@ -118,7 +119,7 @@ func (a *account) alignPeriod() {
 // Forecast is the level to which a member falls at the end of its period if it
 // earns no more growth value until then; nil when it keeps its level.
 func (s *Snapshot) Forecast(m Member) (level *Level, at Instant) {
-	if m.PeriodEnd == Never {
+	if m.PeriodEnd == Never || s.Growth.Period.Kind == PeriodLife {
 		return nil, 0
 	}
 	number := s.levelFor(s.heldAfter(&m), 0)

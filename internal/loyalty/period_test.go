@@ -132,3 +132,52 @@ func TestPeriodsIntroduced(t *testing.T) {
 		t.Errorf("growth %d, period to %d; want 1001 and none", m.Growth, m.PeriodEnd)
 	}
 }
+
+// Who has no command any more when the merchant gives its periods up is settled
+// once by the job, and keeps what it has; nobody is told of a fall before.
+func TestPeriodsGivenUp(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+		s.Growth.Period, s.Growth.Downgrade = loyalty.GrowthPeriod{Kind: loyalty.PeriodYear}, loyalty.DowngradeFitting
+	})
+	who := w.Register("13800000001")
+	buy(w, who, "o1", 3_000)
+	w.Now = time.Date(2027, 6, 1, 0, 0, 0, 0, w.Rules.Location())
+	loyaltytest.Must(w, loyalty.BookDue{Who: who})
+	w.Change(func(s *loyalty.Settings) { s.Growth.Period = loyalty.GrowthPeriod{Kind: loyalty.PeriodLife} })
+	if level, at := w.Rules.Forecast(w.Member(who)); level != nil {
+		t.Errorf("falls to level %d at %d, though there are no periods any more", level.Number, at)
+	}
+	w.Now = time.Date(2028, 6, 1, 0, 0, 0, 0, w.Rules.Location())
+	read := asOf(w, who)
+	if got := loyaltytest.Must(w, loyalty.BookDue{Who: who}); got.Entries != 1 {
+		t.Errorf("%d things were due, want the period", got.Entries)
+	}
+	m := w.Member(who)
+	if m != read || m.Level != 4 || m.NextDueAt != loyalty.Never {
+		t.Errorf("a read sees\n%+v, booked is\n%+v", read, m)
+	}
+	if got := loyaltytest.Must(w, loyalty.BookDue{Who: who}); got.Entries != 0 {
+		t.Errorf("%d things are due again", got.Entries)
+	}
+}
+
+// A clock that is a little behind, as a second process has it, does not book an
+// order into a period that another process has closed.
+func TestTimeNeverRunsBackBehindAPeriod(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) { s.Growth.Period.Kind = loyalty.PeriodYear })
+	who := w.Register("13800000001")
+	w.Now = time.Date(2027, 1, 1, 0, 0, 1, 0, w.Rules.Location())
+	loyaltytest.Must(w, loyalty.BookDue{Who: who})
+	w.Now = w.Now.Add(-2 * time.Second)
+	buy(w, who, "o1", 1_000)
+	if m, o := w.Member(who), w.OrderRow("o1"); o.BookedAt < m.PeriodStart || m.Growth != 1_000 {
+		t.Errorf("order booked at %d, growth %d in the period from %d", o.BookedAt, m.Growth, m.PeriodStart)
+	}
+	w.Now = w.Now.Add(time.Hour)
+	loyaltytest.Must(w, w.Refund(who, "r1", "o1", 100_000, loyaltytest.Unnamed))
+	if m := w.Member(who); m.Growth != 0 || m.Level != 1 {
+		t.Errorf("growth %d level %d after the refund of everything", m.Growth, m.Level)
+	}
+}

@@ -386,3 +386,17 @@ func TestReadsSeeWhatIsDue(t *testing.T) {
 		t.Errorf("before %d (%d entries), after %d (%d entries), lots %v", before.Balance, len(none), after.Balance, len(due), lots)
 	}
 }
+
+// Where clocks are put forward at midnight, a day begins at one.
+func TestDaysWithoutMidnight(t *testing.T) {
+	t.Parallel()
+	loc, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	granted := loyalty.InstantOf(time.Date(2027, 9, 3, 12, 0, 0, 0, loc))
+	got := loyalty.Validity{Kind: loyalty.RollingDays, N: 1}.ExpiresAt(granted, loc)
+	if want := time.Date(2027, 9, 5, 1, 0, 0, 0, loc); got != loyalty.InstantOf(want) {
+		t.Errorf("points of 3 September for a day end at %v, want %v", got.In(loc), want)
+	}
+}

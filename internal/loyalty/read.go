@@ -22,6 +22,7 @@ func AsOf(m Member, lots []Lot, snap *Snapshot, now Instant) (Member, []Entry) {
 		return m, nil
 	}
 	a := newAccount(m, slices.Clone(lots), snap, now)
+	a.alignPeriod()
 	a.settle()
 	a.NextDueAt = a.nextDue()
 	return a.Member, a.entries

@@ -31,11 +31,16 @@ func (c RefundOrder) Key() Key {
 
 func (c RefundOrder) parent() OrderKey { return OrderKey{c.Order.Space, c.Parent} }
 
+// maxParked bounds the refunds that wait for one order: all of them are booked by
+// the call that brings it.
+const maxParked = 100
+
 // Refs is the member, whoever has one of the two numbers, and everything that
-// hangs on the order: points granted for it and coupons redeemed for it.
+// hangs on the order: points granted for it, coupons redeemed for it and refunds
+// that wait for it.
 func (c RefundOrder) Refs() Refs {
 	return Refs{
-		Who: c.Who, Order: c.parent(), CouponsOf: c.parent(), New: NewIDs{OrderIDs, 1},
+		Who: c.Who, Order: c.parent(), RefundsOf: c.parent(), CouponsOf: c.parent(), New: NewIDs{OrderIDs, 1},
 		Identities: []Identity{c.parent().identity(c.Who.Merchant), c.Order.identity(c.Who.Merchant)},
 	}
 }
@@ -76,7 +81,8 @@ func (c RefundOrder) run(v *View, at Stamp) (*account, *Order, []Coupon, error) 
 		return nil, nil, nil, err
 	}
 	parent, owner := v.order(c.parent())
-	park := owner == 0 && a.snap.Orders.EarlyRefund == EarlyPark && c.Order.No != ""
+	// The order of a member that was erased can never come.
+	park := owner == 0 && a.snap.Orders.EarlyRefund == EarlyPark && c.Order.No != "" && a.Status != Erased
 	if !park && (owner != a.ID || parent.Kind != Purchase) {
 		return nil, nil, nil, OrderNotFound
 	}
@@ -94,6 +100,9 @@ func (c RefundOrder) run(v *View, at Stamp) (*account, *Order, []Coupon, error) 
 		r.Rule.EarnedBy = ByCaller
 	}
 	if park {
+		if len(v.parkedRefunds(a.ID)) >= maxParked {
+			return nil, nil, nil, OrderNotFound
+		}
 		r.State = Parked
 		return a, a.addOrder(r), nil, nil
 	}

@@ -401,6 +401,25 @@ func TestRefundsBeforeTheirOrder(t *testing.T) {
 	}
 }
 
+// Refunds that wait are all booked by the call that brings their order, so there
+// is a bound on them.
+func TestParkedRefundsOfAnOrderAreBounded(t *testing.T) {
+	t.Parallel()
+	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) { s.Orders.EarlyRefund = loyalty.EarlyPark })
+	who := w.Register("13800000001")
+	const most = 100
+	for i := range most {
+		loyaltytest.Must(w, w.Refund(who, fmt.Sprint("r", i), "o1", 100, 1))
+	}
+	_, err := loyaltytest.Do(w, w.Refund(who, "one more", "o1", 100, 1))
+	wantError(t, err, loyalty.OrderNotFound)
+	loyaltytest.Must(w, w.Refund(who, "another", "o2", 100, 1))
+	loyaltytest.Must(w, w.Order(who, "o1", most*100, most))
+	if o := w.OrderRow("o1"); o.Refunded != most*100 || o.TakenBack != most {
+		t.Errorf("%d fen and %d points went back", o.Refunded, o.TakenBack)
+	}
+}
+
 func TestEarlyRefundsByRule(t *testing.T) {
 	t.Parallel()
 	w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {

@@ -24,7 +24,18 @@ func (i Instant) In(loc *time.Location) time.Time { return time.UnixMilli(int64(
 // startOfDay is the first moment of the day that begins days after the day of i.
 func startOfDay(i Instant, loc *time.Location, days int) Instant {
 	y, m, d := i.In(loc).Date()
-	return InstantOf(time.Date(y, m, d+days, 0, 0, 0, 0, loc))
+	return dayStart(y, m, d+days, loc)
+}
+
+// dayStart is the first moment of a day, whose number may lie beyond its month.
+// Where clocks are put forward at midnight the day has no midnight, and begins
+// when they are; time.Date would give an hour of the day before.
+func dayStart(y int, m time.Month, d int, loc *time.Location) Instant {
+	t := time.Date(y, m, d, 0, 0, 0, 0, loc)
+	if noon := time.Date(y, m, d, 12, 0, 0, 0, loc); t.Day() != noon.Day() {
+		_, t = t.ZoneBounds()
+	}
+	return InstantOf(t)
 }
 
 // addMonths moves a date by whole months and clamps to the last day of the
@@ -62,14 +73,14 @@ func (v Validity) ExpiresAt(start Instant, loc *time.Location) Instant {
 	y, m, d := day.Date()
 	switch v.Kind {
 	case RollingDays:
-		return InstantOf(time.Date(y, m, d+v.N+1, 0, 0, 0, 0, loc))
+		return dayStart(y, m, d+v.N+1, loc)
 	case RollingMonths:
 		last := addMonths(day, v.N)
-		return InstantOf(time.Date(last.Year(), last.Month(), last.Day()+1, 0, 0, 0, 0, loc))
+		return dayStart(last.Year(), last.Month(), last.Day()+1, loc)
 	case MonthEnd:
-		return InstantOf(time.Date(y, m+time.Month(v.N)+1, 1, 0, 0, 0, 0, loc))
+		return dayStart(y, m+time.Month(v.N)+1, 1, loc)
 	case YearEnd:
-		return InstantOf(time.Date(y+v.N+1, 1, 1, 0, 0, 0, 0, loc))
+		return dayStart(y+v.N+1, 1, 1, loc)
 	}
 	return Never
 }
@@ -77,7 +88,7 @@ func (v Validity) ExpiresAt(start Instant, loc *time.Location) Instant {
 // endOfYear is the exclusive end of the year in which the last valid moment
 // before i lies.
 func endOfYear(i Instant, loc *time.Location) Instant {
-	return InstantOf(time.Date((i-1).In(loc).Year()+1, 1, 1, 0, 0, 0, 0, loc))
+	return dayStart((i-1).In(loc).Year()+1, 1, 1, loc)
 }
 
 // How far the clock of a sandbox merchant can be moved, in milliseconds: a year

@@ -93,9 +93,13 @@ func (c AnnounceExpiring) Decide(v *View, at Stamp) (Effects, DueBooked, error) 
 	a.AnnouncedUntil = until
 	e := a.effects()
 	for _, end := range slices.Sorted(maps.Keys(points)) {
-		e.Tell = append(e.Tell, Callback{Kind: EventPointsExpiring, From: points[end], To: int64(end), At: a.now})
+		e.Tell = append(e.Tell, expiring(points[end], end, a.now))
 	}
 	return e, DueBooked{len(points)}, nil
+}
+
+func expiring(points int64, end, at Instant) Callback {
+	return Callback{Kind: EventPointsExpiring, From: points, To: int64(end), At: at}
 }
 
 // ExpiringUntil is up to which expiry points are announced at an instant: whole

@@ -26,11 +26,14 @@ type Verifier struct {
 	amounts  map[int64]int64
 	grants   map[int64]Entry    // by number
 	refunded map[OrderKey]int64 // points taken back, as the entries say
-	orders   map[OrderKey]*Order
-	sums     map[OrderKey]*Order // of booked refunds, by their order
-	claims   map[int64]int64     // coupons by template
-	at       Instant
-	found    []Difference
+	// firstBack is the number of the first entry that a refund made.
+	firstBack map[OrderKey]int64
+	parked    []Order
+	orders    map[OrderKey]*Order
+	sums      map[OrderKey]*Order // of booked refunds, by their order
+	claims    map[int64]int64     // coupons by template
+	at        Instant
+	found     []Difference
 }
 
 // MemberRows are rows of a member that are compared with what is recomputed.
@@ -45,7 +48,7 @@ func NewVerifier(member int64) *Verifier {
 	return &Verifier{
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
 		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
-		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
+		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, firstBack: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
 		sums: map[OrderKey]*Order{}, claims: map[int64]int64{},
 	}
 }
@@ -135,7 +138,11 @@ func (v *Verifier) total(e Entry) {
 		w.Used -= e.Lapsed
 		v.reversed[e.Reverses] += e.Amount
 		if e.Detail.Refund != "" {
-			v.refunded[OrderKey{e.Space, e.Detail.Refund}] += e.Amount
+			refund := OrderKey{e.Space, e.Detail.Refund}
+			v.refunded[refund] += e.Amount
+			if v.firstBack[refund] == 0 {
+				v.firstBack[refund] = e.No
+			}
 		}
 		if own, ok := v.ownLot[e.Reverses]; ok && e.Lapsed > 0 {
 			lapsed := v.lapsed[own]

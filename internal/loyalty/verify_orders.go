@@ -7,19 +7,24 @@ func (v *Verifier) Order(o Order) {
 	v.want.Orders++
 	name := func(field string) string { return fmt.Sprintf("order %d %s", o.Seq, field) }
 	v.equal(name("number"), o.Seq, v.want.Orders)
-	switch {
-	case o.Kind == Purchase:
+	if o.Kind == Purchase {
 		v.purchase(&o, name)
-	case o.State == Booked:
+		return
+	}
+	v.equal(name("entry"), o.Entry, v.firstBack[o.OrderKey])
+	switch o.State {
+	case Booked:
 		sum := v.sumOf(OrderKey{o.Space, o.Parent})
 		sum.Refunded += o.Amount
 		sum.TakenBack += o.Points
 		sum.GrowthBack += o.Growth
 		v.equal(name("points"), o.Points, v.refunded[o.OrderKey])
-	case o.State == Parked:
-		if _, there := v.orders[OrderKey{o.Space, o.Parent}]; there {
-			v.differ(name("state"), "parked", "its order is there")
-		}
+	case Parked:
+		v.parked = append(v.parked, o)
+	case Declined:
+		v.equal(name("points"), o.Points, 0)
+	default:
+		v.differ(name("state"), o.State, "1 to 3")
 	}
 }
 
@@ -32,6 +37,7 @@ func (v *Verifier) sumOf(k OrderKey) *Order {
 
 func (v *Verifier) purchase(o *Order, name func(string) string) {
 	v.orders[o.OrderKey] = o
+	v.equal(name("state"), int64(o.State), int64(Booked))
 	if o.Points == 0 {
 		v.equal(name("entry"), o.Entry, 0)
 		return
@@ -66,6 +72,11 @@ func (v *Verifier) compareOrders(m Member) {
 		}
 		delete(v.sums, k)
 	}
+	for _, r := range v.parked { // whichever of the two came first
+		if _, there := v.orders[OrderKey{r.Space, r.Parent}]; there {
+			v.differ(fmt.Sprintf("order %d state", r.Seq), "parked", "its order is there")
+		}
+	}
 	for range v.sums {
 		v.differ("refunds", "booked", "their order is there")
 	}
@@ -86,9 +97,18 @@ func (v *Verifier) Coupon(c Coupon, t *Template) {
 	if c.UsedFor != "" && c.State != CouponUsed && c.State != CouponDeleted {
 		v.differ(name("order"), "set", "not used")
 	}
+	if used := c.UsedAt != 0; used != (c.State == CouponUsed) && c.State != CouponDeleted {
+		v.differ(name("use"), c.UsedAt, "a time if it is used, else none")
+	}
 	if t == nil {
 		v.differ(name("template"), c.Template, "no such template")
 		return
+	}
+	if t.Period {
+		v.equal(name("begin"), int64(c.BeginAt), int64(t.BeginAt))
+		v.equal(name("end"), int64(c.EndAt), int64(t.EndAt))
+	} else {
+		v.equal(name("begin"), int64(c.BeginAt), int64(c.ReceivedAt))
 	}
 	if t.ClaimLimit > 0 {
 		v.claims[t.ID]++

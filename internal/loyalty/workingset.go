@@ -198,37 +198,34 @@ func (ws *WorkingSet) Snapshot(merchant string) *Snapshot { return ws.snapshots[
 
 // Subjects are the members that the command is about, as its look-ups named
 // them when they were loaded: their rows come with them.
-func (ws *WorkingSet) Subjects(r *Refs) []int64 { return ws.named(nil, r.Who.ID, r.Who.identities()) }
+func (ws *WorkingSet) Subjects(r *Refs) []int64 { return ws.named([]Who{r.Who}, nil) }
 
 // Held are the members whose rows alone are needed.
-func (ws *WorkingSet) Held(r *Refs) []int64 {
-	var ids []int64
-	for _, w := range r.Holders {
-		ids = ws.named(ids, w.ID, w.identities())
-	}
-	return ids
-}
+func (ws *WorkingSet) Held(r *Refs) []int64 { return ws.named(r.Holders, nil) }
 
 // Resolve gives all members that r's look-ups named when they were loaded: they
 // have to be locked.
 func (ws *WorkingSet) Resolve(r *Refs) []int64 {
-	return ws.named(append(ws.Subjects(r), ws.Held(r)...), 0, r.Identities)
+	return ws.named(append([]Who{r.Who}, r.Holders...), r.Identities)
 }
 
-// named adds members to a list, each once.
-func (ws *WorkingSet) named(ids []int64, id int64, identities []Identity) []int64 {
-	seen := make(map[int64]bool, len(ids)+len(identities))
+// named are members, each once, as they were named when they were loaded. A list
+// of a thousand is gone through once.
+func (ws *WorkingSet) named(who []Who, identities []Identity) (ids []int64) {
+	seen := make(map[int64]bool, len(who)+len(identities))
 	seen[0] = true
-	for _, have := range ids {
-		seen[have] = true
-	}
 	add := func(id int64) {
 		if !seen[id] {
 			seen[id] = true
 			ids = append(ids, id)
 		}
 	}
-	add(id)
+	for _, w := range who {
+		add(w.ID)
+		for _, i := range w.identities() {
+			add(ws.identities[i].loaded.Member)
+		}
+	}
 	for _, i := range identities {
 		add(ws.identities[i].loaded.Member)
 	}

@@ -30,6 +30,7 @@ func orderWorld(t testing.TB, e *Engine) {
 	if r := mustDo(t, e.Store, loyalty.RefundOrder{Who: who, Order: order("R9"), Parent: "A9", Amount: 1, ConsumedAt: orderTime}, orderTime); !r.Parked {
 		t.Fatal("the early refund was not parked")
 	}
+	mustDo(t, e.Store, loyalty.RecordOrder{Who: who, Order: order("A3"), Amount: 1, ConsumedAt: orderTime}, orderTime)
 	template := loyalty.TemplateKey{Space: "s", Number: "T1"}
 	terms := plainTemplate(0, "", 100, 5).TemplateTerms
 	mustDo(t, e.Store, loyalty.AddTemplate{Merchant: "m", Template: template, Terms: terms}, orderTime)
@@ -68,6 +69,11 @@ var orderCorruptions = []struct{ table, set, where, field string }{
 	{"member_order", "points = points + 1", "member_id = 1 AND order_seq = 3", "order 3 points"},
 	{"member_order", "parent = 'x'", "member_id = 1 AND order_seq = 3", "refunds"},
 	{"member_order", "parent = 'A1'", "member_id = 1 AND order_seq = 4", "order 4 state"},
+	{"member_order", "number = 'A9'", "member_id = 1 AND order_seq = 5", "order 4 state"}, // after its refund
+	{"member_order", "state = 2", "member_id = 1 AND order_seq = 1", "order 1 state"},
+	{"member_order", "state = 7", "member_id = 1 AND order_seq = 4", "order 4 state"},
+	{"member_order", "entry_no = entry_no - 1", "member_id = 1 AND order_seq = 3", "order 3 entry"},
+	{"member_order", "entry_no = 1", "member_id = 1 AND order_seq = 4", "order 4 entry"},
 
 	{"order_detail", "sealed = 'x'", "member_id = 1 AND order_seq = 1", "order detail 1"},
 	{"order_detail", "sealed = (SELECT sealed FROM order_detail WHERE member_id = 1 AND order_seq = 1)", "member_id = 1 AND order_seq = 2", "order detail 2"},
@@ -77,6 +83,10 @@ var orderCorruptions = []struct{ table, set, where, field string }{
 	{"coupon", "template_id = template_id + 1", "member_id = 1 AND coupon_seq = 2", "coupon 2 template"},
 	{"coupon", "template_id = template_id + 1", "member_id = 1 AND coupon_seq = 2", "0 template"},
 	{"coupon", "number = 'x'", "member_id = 1 AND coupon_seq = 1", "identity coupon 1"},
+	{"coupon", "state = 2", "member_id = 1 AND coupon_seq = 2", "coupon 2 use"},
+	{"coupon", "state = 1", "member_id = 1 AND coupon_seq = 1", "coupon 1 use"},
+	{"coupon", "used_at = 0", "member_id = 1 AND coupon_seq = 1", "coupon 1 use"},
+	{"coupon", "begin_at = begin_at + 1", "member_id = 1 AND coupon_seq = 2", "coupon 2 begin"},
 	{"coupon", "used_for = 'x'", "member_id = 1 AND coupon_seq = 2", "coupon 2 order"},
 	{"coupon_claim", "count = count + 1", "member_id = 1", "template"},
 	{"coupon_template", "issued = issued - 1", "number = 'T1'", "0 template"},
