@@ -96,7 +96,7 @@ func exportHoldings(p *program, pl *platform, f loyalty.Found, out *exported, at
 			return err
 		}
 		for _, c := range coupons.Coupons {
-			out.Coupons = append(out.Coupons, exportCoupon(c, now, at))
+			out.Coupons = append(out.Coupons, exportCoupon(c, now+loyalty.Instant(f.Snapshot.ClockOffset), at))
 		}
 		if len(coupons.Coupons) < exportPage {
 			return nil
@@ -117,6 +117,7 @@ func exportOrder(o loyalty.OrderFound, at func(loyalty.Instant) string) exported
 	return out
 }
 
+// exportCoupon shows a coupon as it is at an instant of the merchant's clock.
 func exportCoupon(c loyalty.HeldCoupon, now loyalty.Instant, at func(loyalty.Instant) string) exportedCoupon {
 	out := exportedCoupon{
 		Number: c.Number, Code: c.Code(), Space: c.Space, Template: c.Template.Number, Name: c.Template.Name,

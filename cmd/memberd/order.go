@@ -75,7 +75,7 @@ func (c *orderShow) Run(p *program) error {
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  BOOKED\tNUMBER\tSTATE\tAMOUNT\tPOINTS\tGROWTH\tSTATEMENT")
 	for _, r := range found.refunds {
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\n", clock(found.member, r.BookedAt), r.No, stateNames[r.State],
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\n", clock(found.member, r.BookedAt), harmless(r.No), stateNames[r.State],
 			yuan(r.Amount), r.Points, r.Growth, dash(statement(&r.Order)))
 	}
 	return w.Flush()

@@ -26,7 +26,7 @@ func (c *orderPreview) Run(p *program) error {
 	}
 	defer pl.Close()
 	if found.order.Kind != loyalty.Purchase {
-		return fmt.Errorf("%s is a refund; name its order %s", c.No, found.order.Parent)
+		return fmt.Errorf("%s is a refund; name its order %s", harmless(c.No), harmless(found.order.Parent))
 	}
 	refund := loyalty.RefundOrder{
 		Who: loyalty.Who{Merchant: c.Merchant, ID: found.order.Member}, Order: loyalty.OrderKey{Space: c.Space}, Parent: c.No,
@@ -81,7 +81,7 @@ func (p *program) printPreview(found foundOrder, fen int64, v loyalty.RefundPrev
 		fmt.Fprintln(w, "\nGiven back:")
 		fmt.Fprintln(w, "  COUPON\tUSABLE UNTIL")
 		for _, coupon := range v.Coupons {
-			fmt.Fprintf(w, "  %s\t%s\n", coupon.Number, untilText(found.member, coupon.EndAt))
+			fmt.Fprintf(w, "  %s\t%s\n", harmless(coupon.Number), untilText(found.member, coupon.EndAt))
 		}
 	}
 	fmt.Fprintln(w, "\nNothing has been booked.")

@@ -185,6 +185,7 @@ const (
 	codeNotCovered    = 150003
 	codeNoStatement   = 150004
 	codeNothingToRoll = 150006
+	codeWrongText     = 140005
 
 	// codeGivenUp is nobody's: the test ended before the answer came.
 	codeGivenUp = -1

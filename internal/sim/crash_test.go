@@ -105,11 +105,11 @@ func (s *faultyStore) Begin(ctx context.Context) (loyalty.Tx, error) {
 	return &faultyTx{tx, s}, nil
 }
 
-func (s *faultyStore) ReserveMemberIDs(ctx context.Context, n int64) (int64, error) {
+func (s *faultyStore) ReserveIDs(ctx context.Context, kind loyalty.IDKind, n int64) (int64, error) {
 	if s.life.dead.Load() {
 		return 0, loyalty.ErrUnavailable
 	}
-	return s.Store.ReserveMemberIDs(ctx, n)
+	return s.Store.ReserveIDs(ctx, kind, n)
 }
 
 type faultyTx struct {
@@ -165,10 +165,10 @@ func (m *machine) living() *life {
 	born.writer = writer.New(store, writer.Options{Now: b.Clock.Now})
 	mux := http.NewServeMux()
 	mux.Handle(gateway.Prefix, gateway.New(gateway.Options{
-		Writer: born.writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, Now: b.Clock.Now,
+		Writer: born.writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, SMS: b.SMS, Now: b.Clock.Now,
 	}))
 	mux.Handle("/member/", envelope.New(envelope.Options{
-		Writer: born.writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, Now: b.Clock.Now,
+		Writer: born.writer, Reader: b.Reader, Access: b.Access, Codes: b.Codes, SMS: b.SMS, Now: b.Clock.Now,
 	}))
 	born.handler = mux
 	m.now = born

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -59,6 +61,7 @@ func TestPersonalData(t *testing.T) {
 			people[i] = newPerson(rng)
 			join(t, c, p.url, people[i], i%2 == 0)
 			visit(t, c, p.url, people[i])
+			s.textCodes(c, p.url, people[i])
 			misuse(t, c, p.url, people[i])
 			misuseUnsigned(t, c, p.url, people[i])
 		}
@@ -142,6 +145,46 @@ func join(t *testing.T, c *client, base string, p *person, both bool) {
 	}
 	c.must(t, base, call{"/member/getMemberInfoByIdOrMobile", map[string]any{"mobile": p.phone}}, &m)
 	p.memberID = m.MemberID
+}
+
+// textCodes has codes sent to a person, and checked in both protocols.
+func (s *site) textCodes(c *client, base string, p *person) {
+	s.t.Helper()
+	send := func(phone string) (code string) {
+		s.t.Helper()
+		c.must(s.t, base, call{"wk.sms.verify.send", map[string]any{"target": phone}}, nil)
+		text, err := os.ReadFile(filepath.Join(s.dir, outbox))
+		must(s.t, err)
+		lines := bytes.Split(bytes.TrimSpace(text), []byte("\n"))
+		var m struct{ Phone, Code string }
+		must(s.t, json.Unmarshal(lines[len(lines)-1], &m))
+		if m.Phone != phone {
+			s.t.Fatalf("the last message in the outbox is to %s, not %s", m.Phone, phone)
+		}
+		return m.Code
+	}
+	judge := call{"wk.sms.verify.judge", map[string]any{"phone": p.phone, "verify_code": send(p.phone)}}
+	c.must(s.t, base, judge, nil)
+	for _, a := range []call{
+		judge, // used up
+		{"wk.sms.verify.send", map[string]any{"target": p.phone}},
+		{"wk.sms.verify.send", map[string]any{"target": p.name}},
+		{"wk.sms.verify.judge", map[string]any{"phone": p.idCard, "verify_code": p.phone}},
+		{"wk.sms.verify.judge", map[string]any{"phone": p.phone, "verify_code": p.idCard}},
+	} {
+		if got := c.try(s.t, base, a); got.code == 0 || got.code == codeBusy {
+			s.t.Errorf("%s %v: %s, want a refusal", a.method, a.body, got)
+		}
+	}
+	register := map[string]any{
+		"mobile": p.nextPhone, "mobileValidateFlag": 1, "validCode": p.phone, "channelCode": "xcx", "registerType": 2, "unionId": "t-" + p.email,
+	}
+	code := send(p.nextPhone)
+	if got := c.try(s.t, base, call{"/member/register/mobile", register}); got.code != codeWrongText {
+		s.t.Errorf("a registration with a wrong code: %s", got)
+	}
+	judge = call{"wk.sms.verify.judge", map[string]any{"phone": p.nextPhone, "verify_code": code}}
+	c.must(s.t, base, judge, nil)
 }
 
 // visit reads a person in every way and books points by phone.
