@@ -109,9 +109,12 @@ func TestTextMessageMistakes(t *testing.T) {
 		env  []string
 		want string
 	}{
-		"sender":   {[]string{"MEMBERD_SMS_SENDER=pigeon"}, "sms.sender: must be file or http"},
+		"sender":   {[]string{"MEMBERD_SMS_SENDER=pigeon"}, "sms.sender: must be file, http, aliyun or tencent"},
 		"no url":   {[]string{"MEMBERD_SMS_SENDER=http"}, "sms.url: must be there"},
 		"no phone": {[]string{"MEMBERD_SMS_SENDER=http", "MEMBERD_SMS_URL=https://h/hunter2", "MEMBERD_SMS_BODY={}"}, "sms.body: needs {phone}"},
+		"no key":   {[]string{"MEMBERD_SMS_SENDER=aliyun"}, "sms.aliyun.access_key_id: must be there"},
+		"endpoint": {providers["aliyun"].env("https://h/hunter2"), "sms.aliyun.endpoint: must be a host only"},
+		"secret":   {append(providers["tencent"].env("https://h"), "MEMBERD_SMS_TENCENT_SECRET_KEY=hunter2 x"), "sms.tencent.secret_key: must be as"},
 		"header":   {[]string{"MEMBERD_SMS_SENDER=http", "MEMBERD_SMS_URL=https://h", "MEMBERD_SMS_BODY={phone}{code}", "MEMBERD_SMS_HEADER=hunter2"}, "sms.header: number 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

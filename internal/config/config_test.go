@@ -71,7 +71,11 @@ func TestDefaultsAreValid(t *testing.T) {
 	want := Server{
 		Listen: "127.0.0.1:8080", MaxBody: 1 << 20, Queue: 2048,
 		Timeout: Timeout{Duration(5 * time.Second), Duration(15 * time.Second), Duration(30 * time.Second), Duration(2 * time.Minute)},
-		SMS:     SMS{Sender: SMSFile, Timeout: Duration(10 * time.Second)},
+		SMS: SMS{
+			Sender: SMSFile, Timeout: Duration(10 * time.Second),
+			Aliyun:  Aliyun{Param: "code", Endpoint: "https://dysmsapi.aliyuncs.com"},
+			Tencent: Tencent{Region: "ap-guangzhou", Endpoint: "https://sms.tencentcloudapi.com"},
+		},
 		Callback: Callback{
 			RetryBase: Duration(time.Minute), Workers: 256, PerApp: 32, Keep: Duration(30 * 24 * time.Hour),
 		},
@@ -210,7 +214,7 @@ func TestCheck(t *testing.T) {
 		"drain":          {func(c *Config) { c.DrainDelay = Duration(6 * time.Second) }, "drain_delay: must be 0s to 5s, not 6s"},
 		"timeout":        {func(c *Config) { c.Timeout.Write = 0 }, "timeout.write:"},
 		"burst alone":    {func(c *Config) { c.RateLimit.Burst = 3 }, "rate_limit.burst: has no meaning"},
-		"sender":         {func(c *Config) { c.SMS.Sender = "pigeon" }, `sms.sender: must be file or http, not "pigeon"`},
+		"sender":         {func(c *Config) { c.SMS.Sender = "pigeon" }, `sms.sender: must be file, http, aliyun or tencent, not "pigeon"`},
 		"url of a file":  {func(c *Config) { c.SMS.URL = "https://u:hunter2@h" }, "sms.url: has no meaning without sms.sender http"},
 		"header, file":   {func(c *Config) { c.SMS.Header = []string{"A: hunter2"} }, "sms.header: has no meaning"},
 		"no url":         {func(c *Config) { c.SMS = SMS{Sender: SMSHTTP, Body: "b"} }, "sms.url: must be there"},
@@ -306,7 +310,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	all := settings()
-	if len(all) != 26 {
+	if len(all) != 39 {
 		t.Errorf("%d settings", len(all))
 	}
 	for _, s := range all {

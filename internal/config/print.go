@@ -65,9 +65,9 @@ func shown(key, value string) string {
 	switch key {
 	case "database":
 		return WithoutPassword(value)
-	case "sms.url":
+	case "sms.url", "sms.aliyun.endpoint", "sms.tencent.endpoint":
 		return onlyHost(value)
-	case "sms.body":
+	case "sms.body", "sms.aliyun.access_key_id", "sms.aliyun.access_key_secret", "sms.tencent.secret_id", "sms.tencent.secret_key":
 		return masked(value)
 	}
 	return value

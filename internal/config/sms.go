@@ -12,8 +12,8 @@ import (
 // they say, is in each merchant's settings.
 type SMS struct {
 	// Sender is file, which appends messages to sms-outbox.jsonl in the data
-	// folder, or http, which posts them to URL.
-	Sender string `toml:"sender" name:"sender" default:"file" placeholder:"file|http" help:"How text messages are sent: to sms-outbox.jsonl in the data folder, or by POST to --sms-url."`
+	// folder, http, which posts them to URL, or the name of a provider.
+	Sender string `toml:"sender" name:"sender" default:"file" placeholder:"file|http|aliyun|tencent" help:"How text messages are sent: to sms-outbox.jsonl in the data folder, by POST to --sms-url, or by a provider."`
 	// URL is where the provider, or a gateway in the house, takes messages.
 	URL string `toml:"url" name:"url" placeholder:"URL" help:"Where messages are posted to."`
 	// Header are headers of each request, as "Name: value". Several of them in
@@ -26,12 +26,17 @@ type SMS struct {
 	Success string `toml:"success" name:"success" placeholder:"TEXT" help:"What an answer must contain besides a 2xx status."`
 	// Timeout bounds one call of the provider. The caller waits for it.
 	Timeout Duration `toml:"timeout" name:"timeout" default:"10s" placeholder:"TIME" help:"Longest time for one message."`
+
+	Aliyun  Aliyun  `toml:"aliyun" embed:"" prefix:"aliyun-"`
+	Tencent Tencent `toml:"tencent" embed:"" prefix:"tencent-"`
 }
 
 // The senders.
 const (
-	SMSFile = "file"
-	SMSHTTP = "http"
+	SMSFile    = "file"
+	SMSHTTP    = "http"
+	SMSAliyun  = "aliyun"
+	SMSTencent = "tencent"
 )
 
 // Bounds of SMS.Timeout: the answer to the caller has to follow within the
@@ -59,22 +64,48 @@ func (s SMS) check() error {
 	errs := []error{checkDuration("sms.timeout", s.Timeout, minSMSTimeout, maxSMSTimeout)}
 	switch s.Sender {
 	case SMSFile:
-		for key, set := range map[string]bool{
-			"sms.url": s.URL != "", "sms.header": len(s.Headers()) > 0, "sms.body": s.Body != "", "sms.success": s.Success != "",
-		} {
-			if set {
-				errs = append(errs, fmt.Errorf("%s: has no meaning without sms.sender http", key))
-			}
-		}
 	case SMSHTTP:
 		errs = append(errs, checkSMSURL(s.URL))
 		if s.Body == "" {
 			errs = append(errs, errors.New("sms.body: must be there for sms.sender http"))
 		}
+	case SMSAliyun, SMSTencent:
+		errs = append(errs, s.checkProvider()...)
 	default:
-		errs = append(errs, fmt.Errorf("sms.sender: must be file or http, not %q", s.Sender))
+		errs = append(errs, fmt.Errorf("sms.sender: must be file, http, aliyun or tencent, not %q", s.Sender))
+		return errors.Join(errs...)
+	}
+	for _, f := range s.fields() {
+		if f.sender != s.Sender && f.set {
+			errs = append(errs, fmt.Errorf("sms.%s: has no meaning without sms.sender %s", f.key, f.sender))
+		}
 	}
 	return errors.Join(errs...)
+}
+
+// senderField is a key that one sender has a use for, and whether it is set.
+type senderField struct {
+	sender, key string
+	set         bool
+}
+
+// fields are all keys of one sender that have no default.
+func (s SMS) fields() []senderField {
+	return []senderField{
+		{SMSHTTP, "url", s.URL != ""},
+		{SMSHTTP, "header", len(s.Headers()) > 0},
+		{SMSHTTP, "body", s.Body != ""},
+		{SMSHTTP, "success", s.Success != ""},
+		{SMSAliyun, "aliyun.access_key_id", s.Aliyun.AccessKeyID != ""},
+		{SMSAliyun, "aliyun.access_key_secret", s.Aliyun.AccessKeySecret != ""},
+		{SMSAliyun, "aliyun.sign_name", s.Aliyun.SignName != ""},
+		{SMSAliyun, "aliyun.template", s.Aliyun.Template != ""},
+		{SMSTencent, "tencent.secret_id", s.Tencent.SecretID != ""},
+		{SMSTencent, "tencent.secret_key", s.Tencent.SecretKey != ""},
+		{SMSTencent, "tencent.app_id", s.Tencent.AppID != ""},
+		{SMSTencent, "tencent.sign_name", s.Tencent.SignName != ""},
+		{SMSTencent, "tencent.template", s.Tencent.Template != ""},
+	}
 }
 
 func checkSMSURL(text string) error {

@@ -64,17 +64,19 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &HTTP{client: newClient(), url: o.URL, header: header, body: body, success: []byte(o.Success)}, nil
+}
+
+// newClient is the client of a sender.
+func newClient() *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxConnsPerHost = maxConnections
 	transport.MaxIdleConnsPerHost = maxConnections
-	return &HTTP{
-		client: &http.Client{
-			Transport: transport,
-			// Another address was not configured, and must not get phones.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		url: o.URL, header: header, body: body, success: []byte(o.Success),
-	}, nil
+	return &http.Client{
+		Transport: transport,
+		// Another address was not configured, and must not get phones.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // parseHeaders reads lines of "Name: value".
