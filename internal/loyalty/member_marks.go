@@ -74,7 +74,7 @@ func (c MarkMember) change(m *Marks) (action string, changed bool) {
 		i, there := slices.BinarySearch(m.Labels, c.Label)
 		switch {
 		case c.Remove && there:
-			m.Labels = slices.Delete(m.Labels, i, i+1)
+			m.Labels = without(m.Labels, i)
 		case !c.Remove && !there:
 			m.Labels = slices.Insert(m.Labels, i, c.Label)
 		}
@@ -86,7 +86,7 @@ func (c MarkMember) change(m *Marks) (action string, changed bool) {
 	i, there := slices.BinarySearchFunc(m.Cards, c.Card, func(a, b PaidCard) int { return cmp.Compare(a.ID, b.ID) })
 	switch {
 	case c.Remove && there:
-		m.Cards = slices.Delete(m.Cards, i, i+1)
+		m.Cards = without(m.Cards, i)
 	case c.Remove:
 	case there:
 		there = m.Cards[i] == c.Card
@@ -99,4 +99,12 @@ func (c MarkMember) change(m *Marks) (action string, changed bool) {
 		return "remove paid card", there
 	}
 	return "set paid card", true
+}
+
+// without is a list with one item less; an empty one is nil, as it is loaded.
+func without[T any](list []T, i int) []T {
+	if len(list) == 1 {
+		return nil
+	}
+	return slices.Delete(list, i, i+1)
 }
