@@ -63,7 +63,7 @@ func memberRows(f loyalty.Found, reveal bool) [][2]string {
 		{"status", statusNames[f.Status]},
 		{"registered", clock(f, f.RegisteredAt)},
 		{"level", level},
-		{"growth value", strconv.FormatInt(f.Growth, 10)},
+		{"growth value", growthText(f)},
 		{"balance", strconv.FormatInt(f.Balance, 10)},
 		{"total earned", strconv.FormatInt(f.Earned, 10)},
 		{"used", strconv.FormatInt(f.Used, 10)},
@@ -95,6 +95,19 @@ func memberRows(f loyalty.Found, reveal bool) [][2]string {
 		rows = append(rows, [2]string{"channel", ch.Code + " since " + clock(f, ch.CreatedAt)})
 	}
 	return rows
+}
+
+// growthText is the growth value, and the fall at the end of its period where
+// one is ahead.
+func growthText(f loyalty.Found) string {
+	text := strconv.FormatInt(f.Growth, 10)
+	lower, at := f.Snapshot.Forecast(f.Member)
+	level, _ := f.Snapshot.LevelOf(f.Member)
+	if lower == nil || level == nil {
+		return text
+	}
+	return fmt.Sprintf("%s; falls to level %s on %s unless it grows by %d", text,
+		levelText(f.Snapshot, lower.Number), at.In(f.Snapshot.Location()).Format(time.DateOnly), level.Threshold-f.Growth)
 }
 
 // maskKind says how much of a value may be shown.

@@ -4,31 +4,69 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
 )
 
-const selectEndedCoupons = `
+// The order of the tables after CROSS JOIN is the order in which SQLite reads
+// them; left to itself it begins with all members of the merchant.
+const (
+	selectEndedCoupons = `
 	SELECT
 		c.member_id,
 		c.coupon_seq
 	FROM coupon c
-	JOIN member m ON m.member_id = c.member_id
-	JOIN merchant r ON r.merchant_id = m.merchant_id
-	WHERE m.merchant_id = ?
+	CROSS JOIN member m
+	WHERE m.member_id = c.member_id
+		AND m.merchant_id = ?
 		AND c.lapsed = 0
 		AND c.state IN (1, 3, 4)
-		AND c.end_at <= ? + r.clock_offset
+		AND c.end_at <= ?
 	ORDER BY c.end_at
 	LIMIT ?`
 
+	selectEndedCouponsAhead = `
+	SELECT
+		c.member_id,
+		c.coupon_seq
+	FROM member m
+	CROSS JOIN coupon c
+	WHERE c.member_id = m.member_id
+		AND m.merchant_id = ?
+		AND c.lapsed = 0
+		AND c.state IN (1, 3, 4)
+		AND c.end_at <= ?
+	ORDER BY c.end_at
+	LIMIT ?`
+)
+
+// endedCoupons names the index where SQLite, without statistics, takes the one
+// by state for the better one: it holds every coupon that was ever given.
+func endedCoupons(d sqldb.Dialect) string {
+	if d != sqldb.SQLite {
+		return selectEndedCoupons
+	}
+	return strings.Replace(selectEndedCoupons, "coupon c", "coupon c INDEXED BY coupon_ending", 1)
+}
+
 // EndedCoupons are up to limit coupons whose end has come at the real time now
-// and is not booked yet, those of a member together.
+// and is not booked yet, those of a member together. A merchant whose clock is
+// ahead is asked for member by member: by their ends it would read what ends
+// until then with all the others, who have more members than a sandbox.
 func (s *Store) EndedCoupons(ctx context.Context, merchant string, now loyalty.Instant, limit int) ([]loyalty.LapseCoupons, error) {
+	snap, err := s.Snapshot(ctx, merchant)
+	if err != nil {
+		return nil, err
+	}
+	query := endedCoupons(s.db.Dialect())
+	if snap.ClockOffset > 0 {
+		query = selectEndedCouponsAhead
+	}
 	var commands []loyalty.LapseCoupons
 	place := map[int64]int{}
-	err := each(ctx, s.db.Read(), func(row scanner) error {
+	err = each(ctx, s.db.Read(), func(row scanner) error {
 		var member, seq int64
 		if err := row.Scan(&member, &seq); err != nil {
 			return err
@@ -41,7 +79,7 @@ func (s *Store) EndedCoupons(ctx context.Context, merchant string, now loyalty.I
 		}
 		commands[i].Coupons = append(commands[i].Coupons, seq)
 		return nil
-	}, selectEndedCoupons, merchant, int64(now), int64(limit))
+	}, query, merchant, int64(now)+snap.ClockOffset, int64(limit))
 	if err != nil {
 		return nil, fmt.Errorf("ended coupons of merchant %s: %w", merchant, err)
 	}
@@ -75,8 +113,9 @@ const selectParkedRefunds = `
 		o.space,
 		o.number
 	FROM member_order o
-	JOIN member m ON m.member_id = o.member_id
-	WHERE o.state = 2
+	CROSS JOIN member m
+	WHERE m.member_id = o.member_id
+		AND o.state = 2
 		AND o.booked_at <= ?
 		AND m.merchant_id = ?
 	ORDER BY
@@ -130,11 +169,13 @@ func (s *Store) purge(ctx context.Context, query string, args ...any) (deleted i
 // purgeMembers is how many members' keys are looked through in one transaction.
 const purgeMembers = 200
 
+// The merchant is compared in a way that no index helps with: by one of those
+// each part would read and sort all members of the merchant.
 const (
 	selectMembersFrom = `
 	SELECT member_id
 	FROM member
-	WHERE merchant_id = ?
+	WHERE merchant_id || '' = ?
 		AND member_id >= ?
 	ORDER BY member_id
 	LIMIT ?`

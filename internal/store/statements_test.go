@@ -47,7 +47,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectDueApps": selectDueApps, "claimStreams": claimStreams(d), "claimResends": claimResends(d), "selectNextEvent": selectNextEvent,
 		"advanceStream": advanceStream, "postponeStream": postponeStream, "finishResend": finishResend, "postponeResend": postponeResend,
 		"finishEvent": finishEvent, "failEvent": failEvent, "insertResend": insertResend, "hurryStream": hurryStream,
-		"selectEndedCoupons": selectEndedCoupons, "selectExpiringMembers": selectExpiringMembers, "selectParkedRefunds": selectParkedRefunds,
+		"selectEndedCoupons": selectEndedCoupons, "selectEndedCouponsAhead": selectEndedCouponsAhead, "selectExpiringMembers": selectExpiringMembers, "selectParkedRefunds": selectParkedRefunds,
 		"purgeTokens": purgeTokens, "selectMembersFrom": selectMembersFrom, "purgeKeys": purgeKeys,
 		"takeLease": takeLease, "freeLease": freeLease, "advanceClock": advanceClock,
 		"selectToldApps": selectToldApps, "moveApps": moveApps,
