@@ -3,12 +3,13 @@
 GO      ?= go
 LISTEN  ?= 127.0.0.1:8080
 DATA    ?= ./memberd-data
+ROUNDS  ?= 3
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test ci bench lint fmt fmt-check libc-check tools-postgres
+.PHONY: help run build test ci bench bench-server lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,17 +21,20 @@ build: ## build ./bin/memberd
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd ./cmd/memberd
 
 test: tools-postgres ## run every test, on SQLite and on a private PostgreSQL
-	$(GO) test ./...
+	$(GO) test -timeout 20m ./...
 
 ci: export CI = true
 ci: fmt-check lint libc-check test ## everything that must pass: form, lint, all tests, the short ones under the race detector, builds
-	$(GO) test -race -short ./...
+	$(GO) test -timeout 20m -race -short ./...
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-amd64 ./cmd/memberd
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-arm64 ./cmd/memberd
 	@echo 'ci: all passed'
 
 bench: tools-postgres ## run the benchmarks, with durable commits on both engines
 	MEMBERD_PGTEST_DURABLE=1 $(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-server: tools-postgres build ## load a server on SQLite and on PostgreSQL, $(ROUNDS) rounds, and print medians as a table
+	$(GO) run ./internal/sim/serverbench -program bin/memberd -rounds $(ROUNDS)
 
 lint: ## go vet and staticcheck
 	$(GO) vet ./...

@@ -40,6 +40,7 @@ type commandLine struct {
 	Clock    clockCommand    `cmd:"" help:"Move the clock of a sandbox merchant."`
 	Check    checkCommand    `cmd:"" help:"Recompute every balance, lot and counter from the ledger."`
 	Call     callCommand     `cmd:"" help:"Sign and send one call to either protocol and print the answer."`
+	Bench    benchCommand    `cmd:"" help:"Load a sandbox with signed calls and print how fast they are answered."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this release's tables."`
 	Backup   backupCommand   `cmd:"" help:"Write a consistent copy of the embedded database, on a live server too."`
 	Settings settingsCommand `cmd:"" name:"config" help:"Print the configuration in force and where each value comes from."`

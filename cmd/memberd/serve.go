@@ -174,17 +174,13 @@ func (p *program) greet(url string, db *sqldb.DB, texts config.SMS) {
 	if db.Path() != "" {
 		database = "SQLite " + db.Path()
 	}
-	messages := "posted to sms.url"
-	if texts.Sender == config.SMSFile {
-		messages = "appended to " + p.common.OutboxFile()
-	}
 	fmt.Fprintf(p.stdout, "memberd %s is serving on %s\n", versionText(), url)
 	p.printTable([][2]string{
 		{"  gateway protocol", url + "/gw/gateway/{method}/v1"},
 		{"  envelope protocol", url + "/member/..."},
 		{"  health, metrics", url + "/healthz /readyz /metrics"},
 		{"  database", database},
-		{"  text messages", messages},
+		{"  text messages", wayOut(p.common, texts)},
 	})
 }
 

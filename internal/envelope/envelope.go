@@ -86,6 +86,7 @@ var endpoints = map[string]endpoint{
 	"/member/score/sendScore":           (*door).sendScore,        // 2.2
 	"/member/score/returnScore":         (*door).returnScore,      // 2.3
 	"/member/score/statisticalScore":    (*door).statisticalScore, // 2.4
+	"/member/sandbox/echo":              (*door).echo,             // not the document's
 }
 
 // find gives the endpoint of a path, its place in the table and the segment

@@ -59,6 +59,7 @@ func TestForeignMember(t *testing.T) {
 			{pathReturn, `{` + m + `,"operationType":1,"orderId":"O1"}`, "110003"},
 			{pathReturn, `{` + m + `,"operationType":1,"idempotencyBussinessId":"id"}`, "110003"},
 			{pathTotals, `{` + m + `}`, "110003"},
+			{pathEcho, `{` + m + `,"changeScore":1,"operationType":1}`, "1008"},
 			{pathList, `{}`, "100"},
 		} {
 			a := s.send("foreign", row[0], signedCall(t, s.Other, row[1]))

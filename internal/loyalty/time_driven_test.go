@@ -239,6 +239,19 @@ func TestAnnounceExpiringLate(t *testing.T) {
 	settles(t, w, 0, loyalty.AnnounceExpiring{Who: who})
 }
 
+// Pending points may yet be taken back: they are announced by nobody.
+func TestPendingIsNotAnnounced(t *testing.T) {
+	t.Parallel()
+	w := toldWorld(t, func(s *loyalty.Settings) {
+		s.Callbacks.ExpiringDays = 10
+		s.Points.WaitingDays, s.Points.Validity = 5, loyalty.Validity{Kind: loyalty.RollingDays, N: 3}
+	})
+	who := w.Register("13800000001")
+	w.Add(who, 10) // released on the 20th, ends on the 24th
+	settles(t, w, 0, loyalty.AnnounceExpiring{Who: who})
+	expectTold(t, w, who, 1)
+}
+
 // A kind that is not switched on, and a member that is erased, are told to
 // nobody; what is due is booked all the same.
 func TestNobodyIsTold(t *testing.T) {
@@ -361,6 +374,13 @@ func TestGiveUpRefund(t *testing.T) {
 		t.Errorf("r1 %v, r2 %v", r1, r2)
 	}
 	expectTold(t, w, who, after)
+	w.Now = time.Date(2026, 2, 1, 0, 0, 0, 0, w.Rules.Location())
+	loyaltytest.Must(w, w.Refund(who, "r3", "o3", 1_000, loyaltytest.Unnamed))
+	w.Now = time.Date(2026, 2, 6, 0, 0, 0, 0, w.Rules.Location()).Add(-time.Millisecond)
+	give.Order.No = "r3"
+	settles(t, w, 0, give)
+	w.Now = w.Now.Add(time.Millisecond)
+	settles(t, w, 1, give)
 	loyaltytest.Must(w, w.Order(who, "o1", 5_000, 50))
 	if m := w.Member(who); m.ConsumeFen != 5_000+4_000 || w.OrderRow("r1").State != loyalty.Declined {
 		t.Errorf("consumption %d; a refund that was given up came back: %v", m.ConsumeFen, w.OrderRow("r1").State)
