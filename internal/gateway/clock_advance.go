@@ -42,7 +42,7 @@ func clockAdvance(c *call) (answer, error) {
 		return answer{}, invalid("时钟最多可以提前 100 年")
 	}
 	if err != nil {
-		return answer{}, err
+		return answer{}, c.interrupted(err)
 	}
 	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
 	if err != nil {

@@ -121,10 +121,10 @@ func (r *Runner) lead(ctx context.Context) {
 // lease takes or keeps the lease. Without an answer it is not held: better
 // nobody runs the jobs for a while than two do.
 func (r *Runner) lease(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	soon, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	now := r.Now()
-	held, err := r.Storage.Lease(ctx, leaseName, r.Owner, now.UnixMilli(), now.Add(leaseLife).UnixMilli())
+	held, err := r.Storage.Lease(soon, leaseName, r.Owner, now.UnixMilli(), now.Add(leaseLife).UnixMilli())
 	if err != nil && ctx.Err() == nil {
 		r.Logger.Warn("lease of the jobs", "error", err)
 	}

@@ -1,9 +1,11 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -180,5 +182,29 @@ func TestLostLease(t *testing.T) {
 		}
 		cancel()
 		running.Wait()
+	})
+}
+
+// hanging is a database that never answers.
+type hanging struct{ shared }
+
+func (*hanging) Lease(ctx context.Context, _, _ string, _, _ int64) (bool, error) {
+	<-ctx.Done()
+	return false, ctx.Err()
+}
+
+// A database that does not answer in time is in the log, a runner that was
+// stopped is not.
+func TestLeaseWithoutAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		r := runner(&hanging{}, "first", &diary{})
+		r.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		ctx, cancel := context.WithTimeout(t.Context(), callTimeout+renewEvery+time.Second)
+		defer cancel()
+		r.Run(ctx)
+		if got := strings.Count(log.String(), "lease of the jobs"); got != 1 {
+			t.Errorf("%d lines\n%s", got, &log)
+		}
 	})
 }

@@ -115,27 +115,44 @@ func (s *Store) Claim(ctx context.Context, l webhook.Lease, rooms []webhook.Room
 	err = s.write(ctx, func(tx *sqldb.Tx) error {
 		claims = nil
 		for _, room := range rooms {
-			left := int64(room.Claims)
-			for _, resend := range []bool{true, false} {
-				text := claimStreams(tx.Dialect())
-				if resend {
-					text = claimResends(tx.Dialect())
-				}
-				err := each(ctx, tx, func(row scanner) error {
-					c := webhook.Claim{Owner: l.Owner, Resend: resend}
-					err := row.Scan(&c.Member, &c.App, &c.Done, &c.Attempts, &c.FailingSince)
-					claims = append(claims, c)
-					left--
-					return err
-				}, text, room.App, l.Now, left, l.Until, l.Owner)
-				if err != nil {
-					return err
-				}
+			some, err := claimRoom(ctx, tx, l, room)
+			if err != nil {
+				return err
 			}
+			claims = append(claims, some...)
 		}
 		return nil
 	})
 	return claims, wrapped("claim callbacks", err)
+}
+
+func claimRoom(ctx context.Context, tx *sqldb.Tx, l webhook.Lease, room webhook.Room) (claims []webhook.Claim, err error) {
+	claim := func(limit int, resend bool) (taken int, err error) {
+		if limit <= 0 {
+			return 0, nil
+		}
+		text := claimStreams(tx.Dialect())
+		if resend {
+			text = claimResends(tx.Dialect())
+		}
+		err = each(ctx, tx, func(row scanner) error {
+			c := webhook.Claim{Owner: l.Owner, Resend: resend}
+			err := row.Scan(&c.Member, &c.App, &c.Done, &c.Attempts, &c.FailingSince)
+			claims = append(claims, c)
+			taken++
+			return err
+		}, text, room.App, l.Now, int64(limit), l.Until, l.Owner)
+		return taken, err
+	}
+	first := min(room.Resends, room.Claims)
+	resends, err := claim(first, true)
+	if err == nil {
+		_, err = claim(room.Claims-resends, false)
+	}
+	if err == nil && resends == first { // there may be more
+		_, err = claim(room.Claims-len(claims), true)
+	}
+	return claims, err
 }
 
 const selectNextEvent = `

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"math"
+	"slices"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
@@ -171,7 +173,11 @@ func (s *Store) ResendCallbacks(ctx context.Context, f webhook.Filter) (n int, e
 	return n, wrapped("send callbacks again", err)
 }
 
+// resend takes locks in the order in which Record does.
 func resend(ctx context.Context, tx *sqldb.Tx, events []webhook.Listed) (err error) {
+	slices.SortFunc(events, func(a, b webhook.Listed) int {
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.App, b.App), cmp.Compare(a.No, b.No))
+	})
 	var last webhook.Claim // of the waiting ones, which come by streams
 	for _, e := range events {
 		stream := webhook.Claim{Member: e.Member, App: e.App}

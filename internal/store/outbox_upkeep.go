@@ -8,11 +8,18 @@ import (
 	"github.com/memberd/memberd/internal/webhook"
 )
 
+// An app that is told nothing any more may have been once.
 const selectTidyApps = `
-	SELECT app_id
-	FROM app
-	WHERE callback_url <> ''
-	ORDER BY app_id`
+	SELECT a.app_id
+	FROM app a
+	WHERE a.callback_url <> ''
+		OR EXISTS (
+			SELECT 1
+			FROM callback_event e
+			WHERE e.app_id = a.app_id
+				AND e.state IN (2, 4)
+		)
+	ORDER BY a.app_id`
 
 // deleteDoneEvents leaves what is to be sent again.
 func deleteDoneEvents(d sqldb.Dialect) string {

@@ -9,27 +9,27 @@ import (
 // errAddress is returned for an address that callbacks may not go to.
 var errAddress = errors.New("address not allowed")
 
+// ipv6 is all of IPv6 that is given out to anybody. What lies beside it are
+// translators into IPv4, local networks, and nothing.
+var ipv6 = netip.MustParsePrefix("2000::/3")
+
 // inner are the ranges that netip has no question for and that lead into a
 // network of one's own, to a translator into one, or nowhere.
 var inner = prefixes(
-	"0.0.0.0/8",       // this network
-	"100.64.0.0/10",   // carrier-grade NAT, and a cloud's metadata
-	"192.0.0.0/24",    // protocol assignments
-	"192.0.2.0/24",    // documentation
-	"192.88.99.0/24",  // 6to4 relays
-	"198.18.0.0/15",   // benchmarks
-	"198.51.100.0/24", // documentation
-	"203.0.113.0/24",  // documentation
-	"240.0.0.0/4",     // reserved, broadcast
-	"::/96",           // IPv4 in old clothes
-	"64:ff9b::/96",    // NAT64
-	"64:ff9b:1::/48",  // NAT64
-	"100::/64",        // discard
-	"2001::/23",       // protocol assignments, Teredo
-	"2001:db8::/32",   // documentation
-	"2002::/16",       // 6to4
-	"3fff::/20",       // documentation
-	"fec0::/10",       // site-local
+	"0.0.0.0/8",        // this network
+	"100.64.0.0/10",    // carrier-grade NAT, and a cloud's metadata
+	"168.63.129.16/32", // a cloud's own services, seen from its machines
+	"192.0.0.0/24",     // protocol assignments
+	"192.0.2.0/24",     // documentation
+	"192.88.99.0/24",   // 6to4 relays
+	"198.18.0.0/15",    // benchmarks
+	"198.51.100.0/24",  // documentation
+	"203.0.113.0/24",   // documentation
+	"240.0.0.0/4",      // reserved, broadcast
+	"2001::/23",        // protocol assignments, Teredo
+	"2001:db8::/32",    // documentation
+	"2002::/16",        // 6to4
+	"3fff::/20",        // documentation
 )
 
 func prefixes(texts ...string) []netip.Prefix {
@@ -44,6 +44,9 @@ func prefixes(texts ...string) []netip.Prefix {
 func public(ip netip.Addr) bool {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() { // not unspecified, loopback, link-local, multicast, broadcast
+		return false
+	}
+	if ip.Is6() && !ipv6.Contains(ip) {
 		return false
 	}
 	for _, p := range inner {

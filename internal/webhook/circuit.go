@@ -22,12 +22,19 @@ const (
 // the others wait without using up their attempts.
 type circuit struct {
 	open     int
+	resends  int  // of them, those that are sent again
+	turn     bool // whose turn it is where there is room for one
 	failures int
 	since    time.Time // of the first of them
 	paused   bool
 	pause    time.Duration
 	probeAt  time.Time
 }
+
+// resendShare is the part of an app's requests that resends get before its
+// streams: an operator's hour sent again holds up no new event, and is not held
+// up by a crowd of them.
+const resendShare = 4
 
 // circuits are the apps that a process has sent to. There are as many as there
 // are apps, so nothing is ever removed.
@@ -75,25 +82,38 @@ func (c *circuits) rooms(apps []string, workers int, now time.Time) (rooms []Roo
 			room, full = share, true
 		}
 		if room > 0 {
-			rooms = append(rooms, Room{App: id, Claims: room})
+			rooms = append(rooms, Room{App: id, Claims: room, Resends: c.resends(a, room)})
 			free -= room
 		}
 	}
 	return rooms, full
 }
 
-func (c *circuits) begin(app string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.app(app).open++
-	c.total++
+// resends is how many of an app's new claims may be resends although streams
+// wait. Where there is room for one, they take turns.
+func (c *circuits) resends(a *circuit, room int) int {
+	most := min(max(c.perApp/resendShare, 1)-a.resends, room)
+	if room == 1 {
+		if a.turn = !a.turn; a.turn {
+			most = 0
+		}
+	}
+	return max(most, 0)
 }
 
-func (c *circuits) end(app string) {
+func (c *circuits) begin(claim Claim) { c.move(claim, 1) }
+
+func (c *circuits) end(claim Claim) { c.move(claim, -1) }
+
+func (c *circuits) move(claim Claim, by int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.app(app).open--
-	c.total--
+	a := c.app(claim.App)
+	a.open += by
+	c.total += by
+	if claim.Resend {
+		a.resends += by
+	}
 }
 
 // succeeded tells whether the app was paused until now.
@@ -102,7 +122,7 @@ func (c *circuits) succeeded(app string) (back bool) {
 	defer c.mu.Unlock()
 	a := c.app(app)
 	back = a.paused
-	*a = circuit{open: a.open}
+	*a = circuit{open: a.open, resends: a.resends, turn: a.turn}
 	return back
 }
 

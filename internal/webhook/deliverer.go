@@ -195,7 +195,7 @@ func (d *Deliverer) dispatch(ctx, open context.Context) error {
 	taken := map[string]int{}
 	for _, c := range claims {
 		taken[c.App]++
-		d.circuits.begin(c.App)
+		d.circuits.begin(c)
 		d.workers.Go(func() { d.work(open, c, until) })
 	}
 	for _, r := range rooms {

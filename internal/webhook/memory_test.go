@@ -112,28 +112,38 @@ func (m *memory) Claim(_ context.Context, l Lease, rooms []Room) (claims []Claim
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, room := range rooms {
-		left := room.Claims
-		for _, k := range m.order {
-			s := m.streams[k]
-			if k.app != room.App {
-				continue
-			}
-			for no, r := range s.resends {
-				if left > 0 && r.next <= l.Now {
-					r.next, r.owner = l.Until, l.Owner
-					claims = append(claims, Claim{k.member, k.app, true, no - 1, r.attempts, r.since, l.Owner})
-					left--
+		before := len(claims)
+		take := func(limit int, resend bool) {
+			for _, k := range m.order {
+				if k.app != room.App {
+					continue
 				}
-			}
-			if left > 0 && s.next >= 0 && s.next <= l.Now {
-				s.next, s.owner = l.Until, l.Owner
-				claims = append(claims, Claim{k.member, k.app, false, s.done, s.attempts, s.since, l.Owner})
-				left--
+				some := m.streams[k].claim(k, l, limit, resend)
+				claims = append(claims, some...)
+				limit -= len(some)
 			}
 		}
-		m.claimed[room.App] += room.Claims - left
+		left := func() int { return room.Claims - (len(claims) - before) }
+		take(min(room.Resends, left()), true)
+		take(left(), false)
+		take(left(), true)
+		m.claimed[room.App] += len(claims) - before
 	}
 	return claims, nil
+}
+
+func (s *memoryStream) claim(k streamKey, l Lease, limit int, resend bool) (claims []Claim) {
+	if !resend && limit > 0 && s.next >= 0 && s.next <= l.Now {
+		s.next, s.owner = l.Until, l.Owner
+		return []Claim{{k.member, k.app, false, s.done, s.attempts, s.since, l.Owner}}
+	}
+	for no, r := range s.resends {
+		if resend && limit > len(claims) && r.next <= l.Now {
+			r.next, r.owner = l.Until, l.Owner
+			claims = append(claims, Claim{k.member, k.app, true, no - 1, r.attempts, r.since, l.Owner})
+		}
+	}
+	return claims
 }
 
 func (m *memory) Event(_ context.Context, c Claim) (loyalty.Callback, bool, error) {

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -163,6 +164,45 @@ func TestResend(t *testing.T) {
 		equal(t, "state", StateParked, r.stream(1, "a").state[3])
 		equal(t, "attempts", 20, countOf(r.ids(), "a:1:4"))
 	})
+}
+
+// Thousands of resends hold up no new event, and a crowd of new events holds up
+// no resend, however few requests an app may have.
+func TestResendsTakeTurns(t *testing.T) {
+	t.Parallel()
+	for _, perApp := range []int{1, 2, 8} {
+		t.Run(fmt.Sprint(perApp, " at a time"), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, func(context.Context, loyalty.Callback, int) error {
+					time.Sleep(50 * time.Millisecond)
+					return nil
+				})
+				const old = 2000
+				for range old {
+					r.add(1, "a", changed)
+				}
+				d, stop := r.run(func(o *Options) { o.PerApp = perApp })
+				defer stop()
+				r.until(time.Hour, "sent", r.allSent)
+				for no := range int64(old) {
+					r.resend(1, "a", no+1)
+				}
+				d.Wake()
+				time.Sleep(2 * time.Second)
+				for member := range int64(500) {
+					r.add(10+member, "a", changed)
+				}
+				r.until(3*time.Second, "a new event goes out", func() bool { return r.stream(10, "a").done == 1 })
+				before := d.Stats()
+				time.Sleep(2 * time.Second)
+				now := d.Stats()
+				if before.Resent == 0 || now.Resent == before.Resent || now.Delivered == before.Delivered || r.allSent() {
+					t.Errorf("resent %d, then %d; delivered %d, then %d", before.Resent, now.Resent, before.Delivered, now.Delivered)
+				}
+			})
+		})
+	}
 }
 
 func countOf(ids []string, id string) (n int) {

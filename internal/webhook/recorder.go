@@ -80,7 +80,8 @@ func (r *recorder) waiting(batch []*pending) []*pending {
 // that one does not take others with it.
 func (r *recorder) save(batch []*pending) {
 	slices.SortFunc(batch, func(a, b *pending) int {
-		return cmp.Or(cmp.Compare(a.outcome.Member, b.outcome.Member), cmp.Compare(a.outcome.App, b.outcome.App))
+		x, y := &a.outcome.Claim, &b.outcome.Claim
+		return cmp.Or(cmp.Compare(x.Member, y.Member), cmp.Compare(x.App, y.App), cmp.Compare(x.Done, y.Done))
 	})
 	err := r.saveAll(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, loyalty.ErrUnavailable) {

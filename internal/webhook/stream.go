@@ -12,7 +12,7 @@ import (
 // back in time.
 func (d *Deliverer) work(open context.Context, c Claim, until time.Time) {
 	defer func() {
-		d.circuits.end(c.App)
+		d.circuits.end(c)
 		if d.hungry.Load() {
 			d.Wake()
 		}

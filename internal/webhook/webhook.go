@@ -46,10 +46,13 @@ type Lease struct {
 	Until int64 // unix ms
 }
 
-// Room is how many claims an app may get.
+// Room is how many claims an app may get. Resends of them go to what is to be
+// sent again, if there is that much; then come the streams, and resends once
+// more for what is left.
 type Room struct {
-	App    string
-	Claims int
+	App     string
+	Claims  int
+	Resends int
 }
 
 // Result is how an attempt ended.
@@ -98,14 +101,14 @@ type Storage interface {
 	// DueApps are the enabled apps with a callback URL for which something may
 	// be claimed at now (unix ms).
 	DueApps(ctx context.Context, now int64) ([]string, error)
-	// Claim claims what is due, resends first. A stream or resend has one claim
-	// at a time, in all processes. It waits for nobody.
+	// Claim claims what is due, as each room says. A stream or resend has one
+	// claim at a time, in all processes. It waits for nobody.
 	Claim(ctx context.Context, l Lease, rooms []Room) ([]Claim, error)
 	// Event is the event to send. ok is false when there is none after Done.
 	Event(ctx context.Context, c Claim) (event loyalty.Callback, ok bool, err error)
 	// Record records outcomes and says of each, in order, what became of it.
 	// What is not held any more is left as it is. Outcomes are of different
-	// claims, in the order of member and app.
+	// claims, in the order of member, app and Done: that of all locks here.
 	Record(ctx context.Context, outcomes []Outcome) ([]Standing, error)
 	// Tidy deletes up to limit events of each app that were delivered or
 	// dropped before a time, and makes up for a clock that was ahead: what is

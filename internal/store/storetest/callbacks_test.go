@@ -282,6 +282,74 @@ func TestOutboxResend(t *testing.T) {
 	})
 }
 
+// Asking for a resend takes its locks in the order of members, as recording
+// does, whatever the order in which the events are listed.
+func TestOutboxResendLocksInOrder(t *testing.T) {
+	t.Parallel()
+	e := storetest.Postgres(t)
+	o, ctx := newOutbox(t, e), t.Context()
+	delivered := webhook.Filter{App: "a", State: webhook.StateDelivered}
+	for member := range int64(2) {
+		o.add(1+member, "a", 1, 1)
+		o.Exec(t, `UPDATE callback_event SET state = 2, done_at = ? WHERE member_id = ?`, 200-member, 1+member)
+	}
+	equal(t, "listed", []string{"a:2:1 delivered 0 ", "a:1:1 delivered 0 "}, o.list(delivered))
+	_, err := e.Store.ResendCallbacks(ctx, delivered)
+	must(t, err)
+	tx, err := e.DB.Write(ctx)
+	must(t, err)
+	defer tx.Rollback(ctx)
+	_, err = tx.Exec(ctx, `UPDATE callback_resend SET attempts = 1 WHERE member_id = 1`)
+	must(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := e.Store.ResendCallbacks(context.WithoutCancel(ctx), delivered)
+		ended <- err
+	}()
+	for waiting := int64(0); waiting == 0; {
+		must(t, e.DB.Read().QueryRow(ctx, `SELECT count(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&waiting))
+	}
+	_, err = tx.Exec(ctx, `SELECT 1 FROM callback_resend WHERE member_id = 2 FOR UPDATE NOWAIT`)
+	if err != nil {
+		t.Errorf("member 2 is locked before member 1: %v", err)
+	}
+	must(t, tx.Rollback(ctx))
+	must(t, <-ended)
+}
+
+// What is sent again gets its share first, then come the streams, and then once
+// more what is sent again.
+func TestOutboxShares(t *testing.T) {
+	onOutboxes(t, func(t *testing.T, o *outbox) {
+		for member := range int64(6) {
+			o.add(1+member, "a", 1, 1)
+		}
+		o.Exec(t, `UPDATE callback_event SET state = 3 WHERE member_id <= 4`)
+		o.Exec(t, `UPDATE callback_stream SET done_no = 1, next_at = ? WHERE member_id <= 4`, int64(math.MaxInt64))
+		_, err := o.Store.ResendCallbacks(t.Context(), webhook.Filter{App: "a", State: webhook.StateParked})
+		must(t, err)
+		for i, step := range []struct {
+			room             webhook.Room
+			resends, streams int
+		}{
+			{webhook.Room{App: "a", Claims: 1}, 0, 1},
+			{webhook.Room{App: "a", Claims: 1, Resends: 1}, 1, 0},
+			{webhook.Room{App: "a", Claims: 3, Resends: 1}, 2, 1},
+			{webhook.Room{App: "a", Claims: 9, Resends: 5}, 1, 0},
+		} {
+			claims := o.claim(fmt.Sprint("owner", i), 5, step.room)
+			resends := 0
+			for _, c := range claims {
+				if c.Resend {
+					resends++
+				}
+			}
+			equal(t, fmt.Sprint("step ", i), [2]int{step.resends, step.streams}, [2]int{resends, len(claims) - resends})
+		}
+	})
+}
+
 func TestOutboxUpkeep(t *testing.T) {
 	onOutboxes(t, func(t *testing.T, o *outbox) {
 		ctx := t.Context()
@@ -302,12 +370,16 @@ func TestOutboxUpkeep(t *testing.T) {
 		must(t, err)
 		equal(t, "lag", webhook.Lag{Events: 5, Oldest: 1001}, lag)
 		for _, step := range []struct{ before, deleted int64 }{{100, 0}, {101, 1}, {500, 1}, {500, 0}, {601, 2}} {
+			if step.before == 601 { // an app that is told nothing any more
+				must(t, o.Store.SetCallbackURL(ctx, "a", ""))
+			}
 			n, err := o.Store.Tidy(ctx, step.before, math.MaxInt64-1, 2)
 			must(t, err)
 			if n != step.deleted {
 				t.Errorf("before %d: %d deleted, want %d", step.before, n, step.deleted)
 			}
 		}
+		must(t, o.Store.SetCallbackURL(ctx, "a", "http://partner.example/a"))
 		equal(t, "left", 6, len(o.list(webhook.Filter{App: "a", Member: 1}))) // parked, to be sent again, four that wait
 		// A clock that was ahead: what is due too far away is due now.
 		c.Done = 6
