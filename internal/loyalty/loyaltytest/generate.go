@@ -66,11 +66,12 @@ func Merchants() []*loyalty.Snapshot {
 			s.Points.Rate = loyalty.Fraction{Num: 2, Den: 3}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingMonths, N: 1}
 		}), "app-a", "app-b"),
-		build("waiting", -7*day, func(s *loyalty.Settings) {
+		told(build("waiting", -7*day, func(s *loyalty.Settings) {
 			s.Clawback = loyalty.ClawbackNegative
 			s.Points.WaitingDays = 6
+			s.Callbacks.Also = []loyalty.EventKind{loyalty.EventPointsExpiring}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 12}
-		}),
+		}), "app-c"),
 		build("own-lot", 0, func(s *loyalty.Settings) {
 			s.OwnLotOnly, s.Clawback = true, loyalty.ClawbackNegative
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 15}
@@ -125,7 +126,7 @@ func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.S
 }
 
 // burstsOf weighs Merchants by how seldom what only they can do comes about.
-var burstsOf = []int{0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 5}
+var burstsOf = []int{0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 4, 5}
 
 // learn keeps what later commands refer to.
 func (g *generator) learn(s Step) {
@@ -183,7 +184,7 @@ func (g *generator) step() Step {
 		step.Command, g.next = g.next[0], g.next[1:]
 		return step
 	}
-	if g.chance(35) {
+	if g.chance(30) {
 		g.ofOrders(&step)
 		return step
 	}

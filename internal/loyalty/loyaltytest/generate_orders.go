@@ -259,10 +259,10 @@ func (g *generator) mark(merchant string) loyalty.MarkMember {
 // timeDriven makes what the clock asks for.
 func (g *generator) timeDriven(merchant string) loyalty.AnyCommand {
 	who := g.who(merchant)
-	switch g.pick(4) {
+	switch g.pick(5) {
 	case 0:
 		return loyalty.Any(loyalty.BookDue{Who: who})
-	case 1:
+	case 1, 3:
 		return loyalty.Any(loyalty.AnnounceExpiring{Who: who})
 	case 2:
 		c := loyalty.GiveUpRefund{Who: who, Order: loyalty.OrderKey{No: fmt.Sprintf("refund%d", g.pick(1_500))}}
