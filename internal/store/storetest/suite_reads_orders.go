@@ -146,7 +146,7 @@ func (h *history) checkOrder(o loyalty.Order) {
 	}
 	var want []loyalty.OrderFound
 	for _, r := range h.state.Orders {
-		if r.Member == o.Member && r.Kind == loyalty.Refund && r.Space == o.Space && r.Parent == o.No {
+		if o.Kind == loyalty.Purchase && r.Member == o.Member && r.Kind == loyalty.Refund && r.Space == o.Space && r.Parent == o.No {
 			want = append(want, h.told(r))
 		}
 	}
