@@ -81,7 +81,7 @@ func (a *account) effects() Effects {
 	for _, k := range sortedLots(a.lapsed) {
 		e.Lapsed = append(e.Lapsed, a.lapsed[k])
 	}
-	for _, no := range slices.Sorted(maps.Keys(a.reversed)) {
+	for _, no := range ascending(a.reversed) {
 		e.Reversed = append(e.Reversed, a.reversed[no])
 	}
 	return e

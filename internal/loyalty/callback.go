@@ -49,8 +49,8 @@ func (s *memberState) announce(e Effects, snap *Snapshot) {
 	tell := func(c Callback) {
 		c.Member = e.Member.ID
 		for _, c.App = range snap.Apps {
-			s.streams[c.App]++
-			c.No = s.streams[c.App]
+			c.No = s.streams[c.App] + 1
+			set(&s.streams, c.App, c.No)
 			s.events = append(s.events, c)
 		}
 	}

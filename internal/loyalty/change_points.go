@@ -121,8 +121,8 @@ func (c *ChangePoints) resolveEvent(snap *Snapshot) error {
 }
 
 // mayChange refuses what a disabled or erased member cannot do.
-func (a *account) mayChange() error {
-	switch a.Status {
+func (m *Member) mayChange() error {
+	switch m.Status {
 	case Disabled:
 		return MemberDisabled
 	case Erased:

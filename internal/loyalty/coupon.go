@@ -91,14 +91,14 @@ type ScopeItem struct {
 	Name string `json:"name"`
 }
 
-// Bounds of templates.
+// Bounds of templates and of giving coupons.
 const (
-	maxScopeItems  = 1_000
-	maxTerm        = 36_500
-	maxNewDays     = 36_500
-	maxStock       = 1_000_000_000
-	newMemberDays  = 30 // where the template does not say
-	maxGiveEntries = 1_000
+	MaxCouponTerm  = 36_500        // days: a hundred years
+	MaxCouponStock = 1_000_000_000 // and of what one member may have
+	MaxGifts       = 1_000         // entries of one call of gateway 5.2
+
+	maxScopeItems = 1_000
+	newMemberDays = 30 // where the template does not say
 )
 
 // check refuses terms that make no sense, and names the field of the wire.
@@ -114,14 +114,14 @@ func (t *TemplateTerms) check(snap *Snapshot) error {
 		{"minimum_fee", t.MinimumFee >= 0 && t.MinimumFee <= MaxAmount},
 		{"begin_time", !t.Period || t.BeginAt > 0},
 		{"end_time", !t.Period || t.EndAt > t.BeginAt},
-		{"fixed_term", t.Period || t.Term >= 1 && t.Term <= maxTerm},
-		{"quantity", t.Quantity >= 0 && t.Quantity <= maxStock},
-		{"claim_number", t.ClaimLimit >= 0 && t.ClaimLimit <= maxStock},
+		{"fixed_term", t.Period || t.Term >= 1 && t.Term <= MaxCouponTerm},
+		{"quantity", t.Quantity >= 0 && t.Quantity <= MaxCouponStock},
+		{"claim_number", t.ClaimLimit >= 0 && t.ClaimLimit <= MaxCouponStock},
 		{"member_restrict_type", t.Restriction >= RestrictNew && t.Restriction <= RestrictNobody},
 		{"stores", len(t.Stores) <= maxScopeItems && (t.SuitStore != 1 || len(t.Stores) > 0)},
 		{"items", len(t.Items) <= maxScopeItems && (t.SuitItem != 1 || len(t.Items) > 0)},
 		{"categories", len(t.Categories) <= maxScopeItems && (t.SuitItem != 2 || len(t.Categories) > 0)},
-		{"new_member_days", t.NewMemberDays >= 0 && t.NewMemberDays <= maxNewDays},
+		{"new_member_days", t.NewMemberDays >= 0 && t.NewMemberDays <= MaxCouponTerm},
 		{"levels", t.levelsExist(snap)},
 	} {
 		if !rule.good {

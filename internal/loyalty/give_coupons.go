@@ -85,7 +85,7 @@ func (c GiveCoupons) Decide(v *View, at Stamp) (Effects, CouponsGiven, error) {
 }
 
 func (c GiveCoupons) check(at Stamp) error {
-	if n := len(c.Entries); n == 0 || n > maxGiveEntries || c.Each < 1 {
+	if n := len(c.Entries); n == 0 || n > MaxGifts || c.Each < 1 {
 		return GiveCount
 	}
 	seen := make(map[string]bool, len(c.Entries))
@@ -150,11 +150,8 @@ type giving struct {
 func (g *giving) give(i int, member int64) (*Coupon, error) {
 	t, item := &g.template, i+1
 	e := g.of(member)
-	switch e.Member.Status {
-	case Disabled:
-		return nil, Refusal{Code: MemberDisabled, Item: item}
-	case Erased:
-		return nil, Refusal{Code: MemberErased, Item: item}
+	if code, refused := CodeOf(e.Member.mayChange()); refused {
+		return nil, Refusal{Code: code, Item: item}
 	}
 	if t.Period && t.EndAt <= g.now {
 		return nil, TemplateOver

@@ -67,10 +67,7 @@ func (a *account) endPeriod(due Instant) bool {
 
 // heldAfter is the level that a member keeps when its period ends as it stands.
 func (s *Snapshot) heldAfter(m *Member) int64 {
-	fitting, below := int64(0), int64(0)
-	if level, _ := s.LevelAt(m.Growth); level != nil {
-		fitting = level.Number
-	}
+	fitting, below := s.levelFor(0, m.Growth), int64(0)
 	for _, l := range s.Levels {
 		if l.Number < m.Level {
 			below = l.Number

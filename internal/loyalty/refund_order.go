@@ -52,43 +52,53 @@ func (c RefundOrder) Decide(v *View, at Stamp) (Effects, OrderBooked, error) {
 	if c.Order.No == "" {
 		return Effects{}, OrderBooked{}, NothingNamed
 	}
-	a, r, coupons, err := c.run(v, at)
+	done, err := c.run(v, at)
 	if err != nil {
 		return Effects{}, OrderBooked{}, err
 	}
+	a, r := done.account, done.row
 	if a.Status == Erased { // nothing personal comes back to a member that was erased
 		c.Info.Papers = OrderPapers{}
 	}
 	e := a.effects()
 	e.OrderInfo = c.Info.of(r.Seq)
-	e.Coupons = coupons
+	e.Coupons = done.coupons
 	return e, OrderBooked{
 		Member: a.ID, ID: r.ID, Entry: r.Entry, Points: r.Points, Balance: a.Balance, Parked: r.State == Parked,
 	}, nil
 }
 
-// run is the refund on the member's account: what it did, its row and the
-// coupons that it gave back.
-func (c RefundOrder) run(v *View, at Stamp) (*account, *Order, []Coupon, error) {
+// refunded is what a refund has done to a member's account.
+type refunded struct {
+	account *account
+	before  Member // with everything booked that was due
+	due     int    // entries that this took
+	row     *Order
+	coupons []Coupon // given back
+}
+
+// run is the refund on the member's account.
+func (c RefundOrder) run(v *View, at Stamp) (*refunded, error) {
 	if c.Parent == "" || c.Parent == c.Order.No {
-		return nil, nil, nil, NothingNamed
+		return nil, NothingNamed
 	}
 	if err := checkOrder(c.Amount, c.Points, c.ConsumedAt, at); err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	a, err := open(v, c.Who, at)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
+	done := &refunded{account: a, before: a.Member, due: len(a.entries)}
 	parent, owner := v.order(c.parent())
 	// The order of a member that was erased can never come.
 	park := owner == 0 && a.snap.Orders.EarlyRefund == EarlyPark && c.Order.No != "" && a.Status != Erased
 	if !park && (owner != a.ID || parent.Kind != Purchase) {
-		return nil, nil, nil, OrderNotFound
+		return nil, OrderNotFound
 	}
 	if c.Order.No != "" {
 		if _, taken := v.order(c.Order); taken != 0 {
-			return nil, nil, nil, KeyReused
+			return nil, KeyReused
 		}
 	}
 	r := Order{
@@ -101,17 +111,17 @@ func (c RefundOrder) run(v *View, at Stamp) (*account, *Order, []Coupon, error) 
 	}
 	if park {
 		if len(v.parkedRefunds(a.ID)) >= maxParked {
-			return nil, nil, nil, OrderNotFound
+			return nil, OrderNotFound
 		}
 		r.State = Parked
-		return a, a.addOrder(r), nil, nil
+	} else {
+		a.reason = c.Info.reason(OpPurchaseClawback)
+		if done.coupons, err = a.refund(*parent, &r, c.Given); err != nil {
+			return nil, err
+		}
 	}
-	a.reason = c.Info.reason(OpPurchaseClawback)
-	coupons, err := a.refund(*parent, &r, c.Given)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	return a, a.addOrder(r), coupons, nil
+	done.row = a.addOrder(r)
+	return done, nil
 }
 
 // refund takes back what r says of the order, and fills in what that came to.
@@ -272,23 +282,19 @@ func (c PreviewRefund) Refs() Refs {
 // Decide refuses what RefundOrder refuses, and OrderNotFound where the refund
 // would be parked.
 func (c PreviewRefund) Decide(v *View, at Stamp) (Effects, RefundPreview, error) {
-	before, err := open(v, c.Who, at)
-	if err != nil { // for the form's sake: run refuses in its own order
-		_, _, _, err = c.run(v, at)
-		return Effects{}, RefundPreview{}, err
-	}
-	a, r, coupons, err := c.run(v, at)
+	done, err := c.run(v, at)
 	if err != nil {
 		return Effects{}, RefundPreview{}, err
 	}
-	if r.State == Parked {
+	if done.row.State == Parked {
 		return Effects{}, RefundPreview{}, OrderNotFound
 	}
+	a, before := done.account, &done.before
 	p := RefundPreview{
-		Member: a.ID, Coupons: coupons, Balance: before.Balance, BalanceAfter: a.Balance,
+		Member: a.ID, Coupons: done.coupons, Balance: before.Balance, BalanceAfter: a.Balance,
 		Growth: before.Growth, GrowthAfter: a.Growth, Level: before.Level, LevelAfter: a.Level,
 	}
-	for _, e := range a.entries[len(before.entries):] {
+	for _, e := range a.entries[done.due:] {
 		p.count(e)
 	}
 	return Effects{}, p, nil

@@ -1,10 +1,5 @@
 package loyalty
 
-import (
-	"maps"
-	"slices"
-)
-
 // The commands in this file are given by the clock, not by a caller. Each can
 // be repeated at will: what is done is not due any more.
 
@@ -92,7 +87,7 @@ func (c AnnounceExpiring) Decide(v *View, at Stamp) (Effects, DueBooked, error) 
 	}
 	a.AnnouncedUntil = until
 	e := a.effects()
-	for _, end := range slices.Sorted(maps.Keys(points)) {
+	for _, end := range ascending(points) {
 		e.Tell = append(e.Tell, expiring(points[end], end, a.now))
 	}
 	return e, DueBooked{len(points)}, nil

@@ -73,16 +73,32 @@ type rowsOf[R any] struct {
 	changed map[int64]bool
 }
 
-func newRows[R any]() rowsOf[R] { return rowsOf[R]{rows: map[int64]R{}, changed: map[int64]bool{}} }
+// ascending are a map's keys in order. Most maps of a member are empty in most
+// batches, and an empty one costs nothing.
+func ascending[K cmp.Ordered, V any](m map[K]V) []K {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m))
+}
+
+// set makes a map when something comes into it: most members of a batch have
+// neither orders nor coupons there.
+func set[K comparable, V any](m *map[K]V, key K, value V) {
+	if *m == nil {
+		*m = map[K]V{}
+	}
+	(*m)[key] = value
+}
 
 // apply takes a row as it shall be, and tells whether it is a new one.
 func (r *rowsOf[R]) apply(seq int64, row R) (created bool) {
 	_, there := r.rows[seq]
-	r.rows[seq] = row
+	set(&r.rows, seq, row)
 	if !there {
 		r.fresh = append(r.fresh, seq)
 	} else if !slices.Contains(r.fresh, seq) {
-		r.changed[seq] = true
+		set(&r.changed, seq, true)
 	}
 	return !there
 }
@@ -91,7 +107,7 @@ func (r *rowsOf[R]) collect(created, changed *[]R) {
 	for _, seq := range r.fresh {
 		*created = append(*created, r.rows[seq])
 	}
-	for _, seq := range slices.Sorted(maps.Keys(r.changed)) {
+	for _, seq := range ascending(r.changed) {
 		*changed = append(*changed, r.rows[seq])
 	}
 }
@@ -99,7 +115,7 @@ func (r *rowsOf[R]) collect(created, changed *[]R) {
 // where are the rows that match, ascending.
 func (r *rowsOf[R]) where(match func(*R) bool) []R {
 	var found []R
-	for _, seq := range slices.Sorted(maps.Keys(r.rows)) {
+	for _, seq := range ascending(r.rows) {
 		if row := r.rows[seq]; match(&row) {
 			found = append(found, row)
 		}
@@ -157,19 +173,19 @@ func (ws *WorkingSet) PutKey(row KeyRow) { ws.state(row.Member).keys[row.KeyID] 
 func (ws *WorkingSet) PutProfile(member int64, p Profile) { ws.state(member).profile = &p }
 
 // PutOrder stores an order as loaded.
-func (ws *WorkingSet) PutOrder(o Order) { ws.state(o.Member).orders.rows[o.Seq] = o }
+func (ws *WorkingSet) PutOrder(o Order) { set(&ws.state(o.Member).orders.rows, o.Seq, o) }
 
 // PutCoupon stores a coupon as loaded.
-func (ws *WorkingSet) PutCoupon(c Coupon) { ws.state(c.Member).coupons.rows[c.Seq] = c }
+func (ws *WorkingSet) PutCoupon(c Coupon) { set(&ws.state(c.Member).coupons.rows, c.Seq, c) }
 
 // PutClaims stores a count of claims as loaded.
-func (ws *WorkingSet) PutClaims(c Claims) { ws.state(c.Member).claims[c.Template] = c.Count }
+func (ws *WorkingSet) PutClaims(c Claims) { set(&ws.state(c.Member).claims, c.Template, c.Count) }
 
 // PutMarks stores labels and paid cards as loaded.
 func (ws *WorkingSet) PutMarks(member int64, m Marks) { ws.state(member).marks = &m }
 
 // PutStream stores how far an app's events of a member go, as loaded.
-func (ws *WorkingSet) PutStream(s Stream) { ws.state(s.Member).streams[s.App] = s.Last }
+func (ws *WorkingSet) PutStream(s Stream) { set(&ws.state(s.Member).streams, s.App, s.Last) }
 
 // PutTemplate stores a template as loaded.
 func (ws *WorkingSet) PutTemplate(t Template) {
@@ -185,8 +201,6 @@ func (ws *WorkingSet) state(member int64) *memberState {
 			lapsed: map[LotKey]Lapsed{}, lapDirty: map[LotKey]bool{},
 			entries: map[int64]*Entry{}, reversed: map[int64]bool{},
 			ofOrder: map[OrderKey][]int64{}, keys: map[KeyID]*KeyRow{},
-			orders: newRows[Order](), coupons: newRows[Coupon](),
-			claims: map[int64]int64{}, claimed: map[int64]bool{}, streams: map[string]int64{},
 		}
 		ws.members[member] = s
 	}
@@ -374,7 +388,8 @@ func (ws *WorkingSet) applyCoupons(s *memberState, e Effects) {
 		}
 	}
 	if e.Claims != nil {
-		s.claims[e.Claims.Template], s.claimed[e.Claims.Template] = e.Claims.Count, true
+		set(&s.claims, e.Claims.Template, e.Claims.Count)
+		set(&s.claimed, e.Claims.Template, true)
 	}
 }
 
@@ -444,10 +459,10 @@ type (
 // Changes collects what Apply took in.
 func (ws *WorkingSet) Changes() Changes {
 	var c Changes
-	for _, id := range slices.Sorted(maps.Keys(ws.members)) {
+	for _, id := range ascending(ws.members) {
 		ws.members[id].collect(id, &c)
 	}
-	for _, id := range slices.Sorted(maps.Keys(ws.templates)) {
+	for _, id := range ascending(ws.templates) {
 		switch t := ws.templates[id]; {
 		case t.created:
 			c.NewTemplates = append(c.NewTemplates, t.Template)
@@ -489,7 +504,7 @@ func (s *memberState) collect(id int64, c *Changes) {
 	for _, no := range s.fresh {
 		c.Entries = append(c.Entries, *s.entries[no])
 	}
-	for _, no := range slices.Sorted(maps.Keys(s.reversed)) {
+	for _, no := range ascending(s.reversed) {
 		if len(s.fresh) == 0 || no < s.fresh[0] { // a new one is saved with it
 			c.Reversed = append(c.Reversed, *s.entries[no])
 		}
@@ -504,16 +519,16 @@ func (s *memberState) collect(id int64, c *Changes) {
 	if s.forget {
 		c.Forgotten = append(c.Forgotten, id)
 	}
-	for _, t := range slices.Sorted(maps.Keys(s.claimed)) {
+	for _, t := range ascending(s.claimed) {
 		c.Claims = append(c.Claims, Claims{id, t, s.claims[t]})
 	}
 	c.Events = append(c.Events, s.events...)
-	touched := map[string]bool{}
+	last := map[string]int64{} // of the streams that something was told to
 	for _, e := range s.events {
-		touched[e.App] = true
+		last[e.App] = e.No
 	}
-	for _, app := range slices.Sorted(maps.Keys(touched)) {
-		c.Streams = append(c.Streams, Stream{id, app, s.streams[app]})
+	for _, app := range ascending(last) {
+		c.Streams = append(c.Streams, Stream{id, app, last[app]})
 	}
 	if s.marked {
 		c.Marks = append(c.Marks, MarksRow{id, s.member.Merchant, *s.marks})
@@ -521,6 +536,9 @@ func (s *memberState) collect(id int64, c *Changes) {
 }
 
 func sortedLots[V any](set map[LotKey]V) []LotKey {
+	if len(set) == 0 {
+		return nil
+	}
 	return slices.SortedFunc(maps.Keys(set), compareSpendOrder)
 }
 
