@@ -83,15 +83,11 @@ type listedApp struct {
 }
 
 func (c *appList) Run(p *program) error {
-	pl, err := p.open(p.ctx)
+	pl, merchant, err := p.openMerchant(c.Merchant)
 	if err != nil {
 		return err
 	}
 	defer pl.Close()
-	merchant, err := pl.access.Merchant(p.ctx, c.Merchant)
-	if err != nil {
-		return refused(err, "")
-	}
 	apps, err := pl.access.Apps(p.ctx, c.Merchant)
 	if err != nil {
 		return err

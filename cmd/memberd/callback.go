@@ -35,10 +35,8 @@ type selection struct {
 	filter   webhook.Filter
 }
 
-func (f *callbackFlags) selection(p *program, pl *platform) (s selection, err error) {
-	if s.merchant, err = pl.access.Merchant(p.ctx, f.Merchant); err != nil {
-		return s, refused(err, "")
-	}
+func (f *callbackFlags) selection(p *program, pl *platform, merchant *access.Merchant) (s selection, err error) {
+	s.merchant = merchant
 	apps, err := pl.access.Apps(p.ctx, f.Merchant)
 	if err != nil {
 		return s, err
@@ -141,12 +139,12 @@ func (c *callbackList) Run(p *program) error {
 	if c.Limit < 1 {
 		return wrongly("--limit must be at least 1")
 	}
-	pl, err := p.open(p.ctx)
+	pl, merchant, err := p.openMerchant(c.Merchant)
 	if err != nil {
 		return err
 	}
 	defer pl.Close()
-	s, err := c.selection(p, pl)
+	s, err := c.selection(p, pl, merchant)
 	if err != nil {
 		return err
 	}
@@ -219,12 +217,12 @@ func (c *callbackResend) Run(p *program) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	pl, err := p.open(p.ctx)
+	pl, merchant, err := p.openMerchant(c.Merchant)
 	if err != nil {
 		return err
 	}
 	defer pl.Close()
-	s, err := c.selection(p, pl)
+	s, err := c.selection(p, pl, merchant)
 	if err != nil {
 		return err
 	}

@@ -29,14 +29,11 @@ func (c *clockAdvance) Run(p *program) error {
 	if err != nil {
 		return wrongly("--by: %w", err)
 	}
-	pl, err := p.open(p.ctx)
+	pl, _, err := p.openMerchant(c.Merchant)
 	if err != nil {
 		return err
 	}
 	defer pl.Close()
-	if _, err := pl.access.Merchant(p.ctx, c.Merchant); err != nil {
-		return refused(err, "")
-	}
 	w := pl.newWriter(writer.Options{})
 	defer w.Close()
 	if _, err := pl.advance(p.ctx, w, c.Merchant, by); err != nil {
@@ -63,7 +60,7 @@ func (pl *platform) advance(ctx context.Context, w *writer.Writer, merchant stri
 	case err != nil:
 		return 0, err
 	}
-	if _, err := pl.runJobs(ctx, w, merchant); err != nil {
+	if err := runJobs(ctx, pl.standardJobs(w), merchant, func(string, int) {}); err != nil {
 		return 0, fmt.Errorf("the clock has been moved, but not everything due is booked yet: %w", err)
 	}
 	return loyalty.InstantOf(time.Now()) + loyalty.Instant(offset), nil

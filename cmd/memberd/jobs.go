@@ -28,20 +28,17 @@ func (pl *platform) standardJobs(w *writer.Writer) []jobs.Job {
 	return worker.Standard()
 }
 
-// runJobs runs jobs of a merchant in their order, once, whoever holds the lease.
-func (pl *platform) runJobs(ctx context.Context, w *writer.Writer, merchant string, names ...string) (done map[string]int, err error) {
-	done = map[string]int{}
-	for _, j := range pl.standardJobs(w) {
-		if len(names) > 0 && !slices.Contains(names, j.Name) {
-			continue
-		}
+// runJobs runs jobs for a merchant in their order, once, whoever holds the
+// lease, and tells what each has done.
+func runJobs(ctx context.Context, list []jobs.Job, merchant string, tell func(name string, done int)) error {
+	for _, j := range list {
 		n, err := j.Run(ctx, merchant)
-		done[j.Name] = n
+		tell(j.Name, n)
 		if err != nil {
-			return done, fmt.Errorf("job %s: %w", j.Name, err)
+			return fmt.Errorf("job %s: %w", j.Name, err)
 		}
 	}
-	return done, nil
+	return nil
 }
 
 type jobsCommand struct {
@@ -57,30 +54,25 @@ type jobsRun struct {
 
 // Run is safe beside a server: what is done is not due any more.
 func (c *jobsRun) Run(p *program) error {
-	pl, err := p.open(p.ctx)
+	pl, _, err := p.openMerchant(c.Merchant)
 	if err != nil {
 		return err
 	}
 	defer pl.Close()
-	if _, err := pl.access.Merchant(p.ctx, c.Merchant); err != nil {
-		return refused(err, "")
-	}
 	w := pl.newWriter(writer.Options{})
 	defer w.Close()
-	var names []string
+	list := pl.standardJobs(w)
 	if c.Name != "all" {
-		if !slices.Contains(jobNames(pl.standardJobs(w)), c.Name) {
-			return wrongly("there is no job %q; there are all, %s", c.Name, strings.Join(jobNames(pl.standardJobs(w)), ", "))
+		names := jobNames(list)
+		i := slices.Index(names, c.Name)
+		if i < 0 {
+			return wrongly("there is no job %q; there are all, %s", c.Name, strings.Join(names, ", "))
 		}
-		names = []string{c.Name}
+		list = list[i : i+1]
 	}
-	done, err := pl.runJobs(p.ctx, w, c.Merchant, names...)
-	for _, j := range pl.standardJobs(w) {
-		if n, ran := done[j.Name]; ran {
-			fmt.Fprintf(p.stdout, "%s: %d\n", j.Name, n)
-		}
-	}
-	return err
+	return runJobs(p.ctx, list, c.Merchant, func(name string, done int) {
+		fmt.Fprintf(p.stdout, "%s: %d\n", name, done)
+	})
 }
 
 func jobNames(list []jobs.Job) []string {

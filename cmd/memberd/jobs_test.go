@@ -51,7 +51,7 @@ func TestJobsBookWhatIsDue(t *testing.T) {
 	w := pl.newWriter(writer.Options{})
 	defer w.Close()
 	for range 2 { // again: nothing is due any more
-		if _, err := pl.runJobs(ctx, w, "m1"); err != nil {
+		if err := runJobs(ctx, pl.standardJobs(w), "m1", func(string, int) {}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -82,14 +82,8 @@ func (f *whoFlags) open(p *program) (*platform, loyalty.Who, error) {
 	if err != nil {
 		return nil, who, err
 	}
-	pl, err := p.open(p.ctx)
-	if err != nil {
-		return nil, who, err
-	}
-	if _, err := pl.access.Merchant(p.ctx, f.Merchant); err != nil {
-		return nil, who, errors.Join(refused(err, ""), pl.Close())
-	}
-	return pl, who, nil
+	pl, _, err := p.openMerchant(f.Merchant)
+	return pl, who, err
 }
 
 // find reads the member as it stands now.
@@ -107,6 +101,13 @@ func (f *whoFlags) find(p *program) (*platform, loyalty.Found, error) {
 
 // change runs one operator's command on a member.
 func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlags, by *byFlags, done string, command func(loyalty.Who, loyalty.ByOperator) C) error {
+	return changeFrom(p, flags, by, done, func(_ *platform, who loyalty.Who, by loyalty.ByOperator) (C, error) {
+		return command(who, by), nil
+	})
+}
+
+// changeFrom is change for a command that has to look something up first.
+func changeFrom[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlags, by *byFlags, done string, command func(*platform, loyalty.Who, loyalty.ByOperator) (C, error)) error {
 	operator, err := by.by()
 	if err != nil {
 		return err
@@ -116,12 +117,11 @@ func change[C loyalty.Command[loyalty.MemberChanged]](p *program, flags *whoFlag
 		return err
 	}
 	defer pl.Close()
-	return pl.apply(p, who, done, command(who, operator))
-}
-
-// apply runs the command and says what came of it.
-func (pl *platform) apply(p *program, who loyalty.Who, done string, c loyalty.Command[loyalty.MemberChanged]) error {
-	changed, err := submit(p.ctx, pl, c)
+	c, err := command(pl, who, operator)
+	if err != nil {
+		return err
+	}
+	changed, err := submit[loyalty.MemberChanged](p.ctx, pl, c)
 	if err != nil {
 		return explain(err)
 	}

@@ -66,7 +66,7 @@ var couponStates = map[loyalty.CouponState]string{
 
 // exportHoldings adds what the member bought and was given.
 func exportHoldings(p *program, pl *platform, f loyalty.Found, out *exported, at func(loyalty.Instant) string) error {
-	marks, err := pl.marks(p, f)
+	marks, err := pl.store.Marks(p.ctx, f.ID)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 	"time"
 	"unicode"
@@ -30,7 +29,10 @@ func (c *memberLabel) Run(p *program) error {
 	if err := checkName("a label", mark.Label, loyalty.MaxName); err != nil {
 		return err
 	}
-	return changeMarks(p, &c.whoFlags, &c.byFlags, done, func(*loyalty.Snapshot) (loyalty.MarkMember, error) { return mark, nil })
+	return change(p, &c.whoFlags, &c.byFlags, done, func(who loyalty.Who, by loyalty.ByOperator) loyalty.MarkMember {
+		mark.Who, mark.By = who, by
+		return mark
+	})
 }
 
 type memberCard struct {
@@ -55,44 +57,25 @@ func (c *memberCard) Run(p *program) error {
 		return err
 	}
 	if c.Remove != "" {
-		return changeMarks(p, &c.whoFlags, &c.byFlags, "has the paid card no more", func(*loyalty.Snapshot) (loyalty.MarkMember, error) {
-			return loyalty.MarkMember{Card: loyalty.PaidCard{ID: c.Remove}, Remove: true}, nil
+		return change(p, &c.whoFlags, &c.byFlags, "has the paid card no more", func(who loyalty.Who, by loyalty.ByOperator) loyalty.MarkMember {
+			return loyalty.MarkMember{Who: who, Card: loyalty.PaidCard{ID: c.Remove}, Remove: true, By: by}
 		})
 	}
 	if err := checkName("a card's name", c.Name, loyalty.MaxName); err != nil {
 		return err
 	}
-	return changeMarks(p, &c.whoFlags, &c.byFlags, "has the paid card", func(snap *loyalty.Snapshot) (loyalty.MarkMember, error) {
+	return changeFrom(p, &c.whoFlags, &c.byFlags, "has the paid card", func(pl *platform, who loyalty.Who, by loyalty.ByOperator) (loyalty.MarkMember, error) {
+		snap, err := pl.store.Snapshot(p.ctx, c.Merchant)
+		if err != nil {
+			return loyalty.MarkMember{}, err
+		}
 		day, err := time.ParseInLocation(time.DateOnly, c.Until, snap.Location())
 		if err != nil {
 			return loyalty.MarkMember{}, wrongly("--until must be a date such as 2027-12-31")
 		}
 		end := loyalty.InstantOf(day.AddDate(0, 0, 1)) // exclusive
-		return loyalty.MarkMember{Card: loyalty.PaidCard{ID: c.Set, Name: c.Name, ExpiresAt: end}}, nil
+		return loyalty.MarkMember{Who: who, Card: loyalty.PaidCard{ID: c.Set, Name: c.Name, ExpiresAt: end}, By: by}, nil
 	})
-}
-
-// changeMarks is change for a command that needs the merchant's days.
-func changeMarks(p *program, flags *whoFlags, by *byFlags, done string, mark func(*loyalty.Snapshot) (loyalty.MarkMember, error)) error {
-	operator, err := by.by()
-	if err != nil {
-		return err
-	}
-	pl, who, err := flags.open(p)
-	if err != nil {
-		return err
-	}
-	defer pl.Close()
-	snap, err := pl.store.Snapshot(p.ctx, flags.Merchant)
-	if err != nil {
-		return err
-	}
-	c, err := mark(snap)
-	if err != nil {
-		return err
-	}
-	c.Who, c.By = who, operator
-	return pl.apply(p, who, done, c)
 }
 
 // checkName refuses what a list of members could not show or be filtered by.
@@ -104,21 +87,4 @@ func checkName(what, text string, limit int) error {
 		return wrongly("%s must be at most %d characters", what, limit)
 	}
 	return nil
-}
-
-// marks are a member's labels and paid cards, which the store reads with lists
-// of members. A member that has been erased has neither a phone nor marks.
-func (pl *platform) marks(p *program, f loyalty.Found) (loyalty.Marks, error) {
-	if f.Profile.Phone == "" {
-		return loyalty.Marks{}, nil
-	}
-	filter := loyalty.MemberFilter{Merchant: f.Merchant, Phone: f.Profile.Phone}
-	page, err := pl.store.Members(p.ctx, filter, loyalty.InstantOf(time.Now()), 1, 1)
-	if err != nil || len(page.Members) == 0 {
-		return loyalty.Marks{}, err
-	}
-	if found := page.Members[0]; found.ID == f.ID {
-		return found.Marks, nil
-	}
-	return loyalty.Marks{}, fmt.Errorf("marks: the member's phone changed meanwhile")
 }

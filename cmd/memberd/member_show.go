@@ -25,7 +25,7 @@ func (c *memberShow) Run(p *program) error {
 	if err != nil {
 		return err
 	}
-	if found.Marks, err = pl.marks(p, found); err != nil {
+	if found.Marks, err = pl.store.Marks(p.ctx, found.ID); err != nil {
 		return err
 	}
 	p.printTable(memberRows(found, c.Reveal))

@@ -32,7 +32,7 @@ type foundOrder struct {
 
 // find opens the platform and reads the order.
 func (f *orderFlags) find(p *program) (*platform, foundOrder, error) {
-	pl, err := p.open(p.ctx)
+	pl, _, err := p.openMerchant(f.Merchant)
 	if err != nil {
 		return nil, foundOrder{}, err
 	}
@@ -44,9 +44,6 @@ func (f *orderFlags) find(p *program) (*platform, foundOrder, error) {
 }
 
 func (f *orderFlags) read(p *program, pl *platform) (found foundOrder, err error) {
-	if _, err := pl.access.Merchant(p.ctx, f.Merchant); err != nil {
-		return found, refused(err, "")
-	}
 	found.order, found.refunds, err = pl.store.Order(p.ctx, f.Merchant, loyalty.OrderKey{Space: f.Space, No: f.No})
 	if err != nil {
 		return found, explain(err)

@@ -38,6 +38,19 @@ func (p *program) open(ctx context.Context) (*platform, error) {
 	return p.openWith(ctx, func(pl *platform) error { return pl.fits(ctx) })
 }
 
+// openMerchant is open for a subcommand about one merchant, which must be there.
+func (p *program) openMerchant(id string) (*platform, *access.Merchant, error) {
+	pl, err := p.open(p.ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	merchant, err := pl.access.Merchant(p.ctx, id)
+	if err != nil {
+		return nil, nil, errors.Join(refused(err, ""), pl.Close())
+	}
+	return pl, merchant, nil
+}
+
 // openOrCreate is open for the subcommand with which a platform begins: a
 // database without any table is set up.
 func (p *program) openOrCreate(ctx context.Context) (*platform, error) {

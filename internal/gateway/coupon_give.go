@@ -11,9 +11,6 @@ import (
 	"github.com/memberd/memberd/internal/writer"
 )
 
-// maxGifts bounds coupon_set.
-const maxGifts = 1_000
-
 // couponSet is the name of the list, in messages.
 const couponSet = "coupon_set"
 
@@ -61,7 +58,7 @@ type givenCoupon struct {
 }
 
 var (
-	errGiftCount  = invalid(fmt.Sprintf("%s 须为 1 至 %d 条", couponSet, maxGifts))
+	errGiftCount  = invalid(fmt.Sprintf("%s 须为 1 至 %d 条", couponSet, loyalty.MaxGifts))
 	errGiftsOfOne = invalid("该会员的条数与 number 不一致")
 	errGiftNumber = invalid("coupon_number 不能含逗号, 首尾不能有空白")
 )
@@ -76,7 +73,7 @@ func (f *form) gifts() []loyalty.CouponGift {
 	case !present:
 		f.missing(couponSet)
 		return nil
-	case len(list) == 0 || len(list) > maxGifts:
+	case len(list) == 0 || len(list) > loyalty.MaxGifts:
 		f.fail(errGiftCount)
 		return nil
 	}

@@ -10,9 +10,6 @@ import (
 	"github.com/memberd/memberd/internal/writer"
 )
 
-// maxStock bounds counts of coupons; the domain has a bound of its own.
-const maxStock = 1_000_000_000
-
 // templateAdd is 5.1, wk.coupon.template.add: 新建优惠券模板. data is the number
 // of the template, later coupon_info_id. The same template again has the same
 // number, other terms under its third_coupon_id are 130001 (G-182).
@@ -48,8 +45,8 @@ func (f *form) templateTerms(zone *time.Location) loyalty.TemplateTerms {
 		MinimumFee:    f.integer(0, 0, loyalty.MaxAmount, both("minimum_fee")...),
 		Rules:         f.need(maxText, "rules"),
 		Period:        f.needInteger(0, 1, both("coupon_type")...) == 1,
-		Quantity:      f.integer(0, 0, maxStock, "quantity"),
-		ClaimLimit:    f.integer(0, 0, maxStock, both("claim_number")...),
+		Quantity:      f.integer(0, 0, loyalty.MaxCouponStock, "quantity"),
+		ClaimLimit:    f.integer(0, 0, loyalty.MaxCouponStock, both("claim_number")...),
 		CentreStatus:  int(f.integer(1, 0, 1, both("coupon_centre_status")...)), // G-176
 		Restriction:   loyalty.Restriction(f.integer(2, 0, 2, both("member_restrict_type")...)),
 		ReceiveMethod: int(f.integer(0, 0, 1, both("receive_method")...)),
@@ -66,7 +63,7 @@ func (f *form) templateTerms(zone *time.Location) loyalty.TemplateTerms {
 		t.BeginAt = f.needMoment(zone, both("begin_time")...)
 		t.EndAt = f.needMoment(zone, both("end_time")...)
 	} else {
-		t.Term = int(f.needInteger(0, maxTerm, both("fixed_term")...))
+		t.Term = int(f.needInteger(0, loyalty.MaxCouponTerm, both("fixed_term")...))
 	}
 	t.Stores = f.scope(t.SuitStore == 1, "stores")
 	t.Items = f.scope(t.SuitItem == 1, "items")
@@ -75,14 +72,11 @@ func (f *form) templateTerms(zone *time.Location) loyalty.TemplateTerms {
 	return t
 }
 
-// maxTerm bounds fixed_term at a hundred years of days.
-const maxTerm = 36_500
-
 // enforcement reads our additions to the document: whether 5.2 checks
 // member_restrict_type, by which levels and which age of membership (G-177).
 func (f *form) enforcement(t *loyalty.TemplateTerms) {
 	t.EnforceOnGive = f.flag(both("enforce_on_give")...)
-	t.NewMemberDays = int(f.integer(0, 0, maxTerm, both("new_member_days")...))
+	t.NewMemberDays = int(f.integer(0, 0, loyalty.MaxCouponTerm, both("new_member_days")...))
 	texts, _, err := f.fields.Texts("levels")
 	if err != nil {
 		f.fail(err)

@@ -87,12 +87,30 @@ func cardsListed(d sqldb.Dialect) string {
 		card_id`
 }
 
-// marksOfPage reads the labels and the paid cards of all members of a page.
+// Marks are a member's labels and paid cards; none for nobody.
+func (s *Store) Marks(ctx context.Context, member int64) (loyalty.Marks, error) {
+	tx, err := s.db.ReadTx(ctx)
+	if err != nil {
+		return loyalty.Marks{}, outage(fmt.Errorf("marks of member %d: %w", member, err))
+	}
+	defer tx.Close()
+	marks, err := marksOfMembers(ctx, tx, []int64{member})
+	if err != nil {
+		return loyalty.Marks{}, outage(fmt.Errorf("marks of member %d: %w", member, err))
+	}
+	return marks[member], nil
+}
+
+// marksOfPage reads the marks of all members of a page.
 func marksOfPage(ctx context.Context, tx *sqldb.ReadTx, members []namedMember) (map[int64]loyalty.Marks, error) {
 	ids := make([]int64, len(members))
 	for i := range members {
 		ids[i] = members[i].ID
 	}
+	return marksOfMembers(ctx, tx, ids)
+}
+
+func marksOfMembers(ctx context.Context, tx *sqldb.ReadTx, ids []int64) (map[int64]loyalty.Marks, error) {
 	list := sqldb.List(tx.Dialect(), ids)
 	var labels []memberLabel
 	if err := collect(ctx, tx, &labels, scanLabel, labelsListed(tx.Dialect()), list); err != nil {
