@@ -98,7 +98,7 @@ func Run(ctx context.Context, o Options) (Report, error) {
 }
 
 // each runs work for every number below n, so many at a time, until one fails.
-func each(ctx context.Context, n, atOnce int, work func(ctx context.Context, worker, i int) error) error {
+func each(ctx context.Context, n, atOnce int, work func(worker, i int) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	numbers := make(chan int)
@@ -106,7 +106,7 @@ func each(ctx context.Context, n, atOnce int, work func(ctx context.Context, wor
 	for worker := range min(n, atOnce) {
 		group.Go(func() {
 			for i := range numbers {
-				if err := work(ctx, worker, i); err != nil {
+				if err := work(worker, i); err != nil {
 					cancel(err)
 					return
 				}

@@ -220,16 +220,13 @@ func (c *conn) line() ([]byte, error) {
 func (c *conn) readBody(h head) ([]byte, error) {
 	switch {
 	case h.chunked:
-		var b bytes.Buffer
-		if _, err := io.Copy(&b, io.LimitReader(httputil.NewChunkedReader(c.in), maxAnswer+1)); err != nil {
+		b, err := readAll(httputil.NewChunkedReader(c.in))
+		if err != nil {
 			return nil, err
-		}
-		if b.Len() > maxAnswer {
-			return nil, errTooLong
 		}
 		for { // trailers, and the empty line that ends them
 			if line, err := c.line(); err != nil || len(line) == 0 {
-				return b.Bytes(), err
+				return b, err
 			}
 		}
 	case h.length > maxAnswer:
@@ -241,8 +238,16 @@ func (c *conn) readBody(h head) ([]byte, error) {
 		_, err := io.ReadFull(c.in, c.body[:h.length])
 		return c.body[:h.length], err
 	case h.close:
-		b, err := io.ReadAll(io.LimitReader(c.in, maxAnswer))
-		return b, err
+		return readAll(c.in)
 	}
 	return nil, errNotHTTP
+}
+
+// readAll reads to the end, which may lie no further than maxAnswer.
+func readAll(r io.Reader) ([]byte, error) {
+	b, err := io.ReadAll(io.LimitReader(r, maxAnswer+1))
+	if err == nil && len(b) > maxAnswer {
+		return nil, errTooLong
+	}
+	return b, err
 }

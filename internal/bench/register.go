@@ -58,7 +58,7 @@ func Register(ctx context.Context, o Options, known []string, n int, store strin
 		workers[i] = newRegistrar(o, s)
 		defer workers[i].conn.close()
 	}
-	err = each(ctx, n-len(known), o.Connections, func(_ context.Context, worker, i int) error {
+	err = each(ctx, n-len(known), o.Connections, func(worker, i int) error {
 		i += len(known)
 		id, err := workers[worker].register(phoneOf(i), store)
 		ids[i] = id

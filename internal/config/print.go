@@ -82,12 +82,12 @@ func WithoutPassword(database string) string {
 	}
 	u, err := url.Parse(database)
 	if err != nil {
-		return "postgres://xxxxx"
+		return "postgres://" + hidden
 	}
 	if query := u.Query(); query.Has("password") || query.Has("sslpassword") {
 		for _, name := range []string{"password", "sslpassword"} {
 			if query.Has(name) {
-				query.Set(name, "xxxxx")
+				query.Set(name, hidden)
 			}
 		}
 		u.RawQuery = query.Encode()

@@ -63,20 +63,18 @@ func (s SMS) Headers() []string {
 func (s SMS) check() error {
 	errs := []error{checkDuration("sms.timeout", s.Timeout, minSMSTimeout, maxSMSTimeout)}
 	switch s.Sender {
-	case SMSFile:
+	case SMSFile, SMSAliyun, SMSTencent: // providers check the form of their values
 	case SMSHTTP:
 		errs = append(errs, checkSMSURL(s.URL))
-		if s.Body == "" {
-			errs = append(errs, errors.New("sms.body: must be there for sms.sender http"))
-		}
-	case SMSAliyun, SMSTencent:
-		errs = append(errs, s.checkProvider()...)
 	default:
 		errs = append(errs, fmt.Errorf("sms.sender: must be file, http, aliyun or tencent, not %q", s.Sender))
 		return errors.Join(errs...)
 	}
 	for _, f := range s.fields() {
-		if f.sender != s.Sender && f.set {
+		switch {
+		case f.sender == s.Sender && !f.set && !f.optional:
+			errs = append(errs, fmt.Errorf("sms.%s: must be there for sms.sender %s", f.key, f.sender))
+		case f.sender != s.Sender && f.set:
 			errs = append(errs, fmt.Errorf("sms.%s: has no meaning without sms.sender %s", f.key, f.sender))
 		}
 	}
@@ -87,32 +85,33 @@ func (s SMS) check() error {
 type senderField struct {
 	sender, key string
 	set         bool
+	optional    bool
 }
 
 // fields are all keys of one sender that have no default.
 func (s SMS) fields() []senderField {
 	return []senderField{
-		{SMSHTTP, "url", s.URL != ""},
-		{SMSHTTP, "header", len(s.Headers()) > 0},
-		{SMSHTTP, "body", s.Body != ""},
-		{SMSHTTP, "success", s.Success != ""},
-		{SMSAliyun, "aliyun.access_key_id", s.Aliyun.AccessKeyID != ""},
-		{SMSAliyun, "aliyun.access_key_secret", s.Aliyun.AccessKeySecret != ""},
-		{SMSAliyun, "aliyun.sign_name", s.Aliyun.SignName != ""},
-		{SMSAliyun, "aliyun.template", s.Aliyun.Template != ""},
-		{SMSTencent, "tencent.secret_id", s.Tencent.SecretID != ""},
-		{SMSTencent, "tencent.secret_key", s.Tencent.SecretKey != ""},
-		{SMSTencent, "tencent.app_id", s.Tencent.AppID != ""},
-		{SMSTencent, "tencent.sign_name", s.Tencent.SignName != ""},
-		{SMSTencent, "tencent.template", s.Tencent.Template != ""},
+		{sender: SMSHTTP, key: "url", set: s.URL != ""},
+		{sender: SMSHTTP, key: "header", set: len(s.Headers()) > 0, optional: true},
+		{sender: SMSHTTP, key: "body", set: s.Body != ""},
+		{sender: SMSHTTP, key: "success", set: s.Success != "", optional: true},
+		{sender: SMSAliyun, key: "aliyun.access_key_id", set: s.Aliyun.AccessKeyID != ""},
+		{sender: SMSAliyun, key: "aliyun.access_key_secret", set: s.Aliyun.AccessKeySecret != ""},
+		{sender: SMSAliyun, key: "aliyun.sign_name", set: s.Aliyun.SignName != ""},
+		{sender: SMSAliyun, key: "aliyun.template", set: s.Aliyun.Template != ""},
+		{sender: SMSTencent, key: "tencent.secret_id", set: s.Tencent.SecretID != ""},
+		{sender: SMSTencent, key: "tencent.secret_key", set: s.Tencent.SecretKey != ""},
+		{sender: SMSTencent, key: "tencent.app_id", set: s.Tencent.AppID != ""},
+		{sender: SMSTencent, key: "tencent.sign_name", set: s.Tencent.SignName != ""},
+		{sender: SMSTencent, key: "tencent.template", set: s.Tencent.Template != ""},
 	}
 }
 
 func checkSMSURL(text string) error {
 	u, err := url.Parse(text)
 	switch {
-	case text == "":
-		return errors.New("sms.url: must be there for sms.sender http")
+	case text == "": // named as missing already
+		return nil
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 		return errors.New("sms.url: must be a URL with http or https")
 	case strings.Contains(text, "{phone}") || strings.Contains(text, "{code}") || strings.Contains(text, "{text}"):

@@ -1,7 +1,5 @@
 package config
 
-import "fmt"
-
 // Aliyun is how Alibaba Cloud is asked to send. Its templates have the text:
 // that of the merchant's settings is not used.
 type Aliyun struct {
@@ -35,16 +33,4 @@ type Tencent struct {
 	Region string `toml:"region" name:"region" default:"ap-guangzhou" placeholder:"NAME" help:"Region of the service."`
 	// Endpoint is the provider's, or that of a proxy in the house.
 	Endpoint string `toml:"endpoint" name:"endpoint" default:"https://sms.tencentcloudapi.com" placeholder:"URL" help:"Where Tencent Cloud is asked."`
-}
-
-// checkProvider names what the chosen provider's account still lacks. The form
-// of the values is checked where they are used.
-func (s SMS) checkProvider() []error {
-	var errs []error
-	for _, f := range s.fields() {
-		if f.sender == s.Sender && !f.set {
-			errs = append(errs, fmt.Errorf("sms.%s: must be there for sms.sender %s", f.key, f.sender))
-		}
-	}
-	return errs
 }

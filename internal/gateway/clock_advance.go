@@ -44,9 +44,9 @@ func clockAdvance(c *call) (answer, error) {
 	if err != nil {
 		return answer{}, c.interrupted(err)
 	}
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	return answer{data: advanced{int64(now), now.In(snap.Location()).Format(time.DateTime)}}, nil
 }

@@ -20,9 +20,9 @@ func codeParsing(c *call) (answer, error) {
 	if c.Guesses.Spent(c.app.ID, int64(c.now)) {
 		return answer{}, errTooMany
 	}
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	found, err := c.memberOfCode(code, snap)
 	if err != nil {

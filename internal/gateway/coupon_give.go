@@ -19,9 +19,9 @@ const couponSet = "coupon_set"
 // (G-193). All or nothing, and the refusal names the entry (G-196). A
 // coupon_number that was given before answers its coupon (G-197).
 func couponGive(c *call) (answer, error) {
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	f := &c.fields
 	command := loyalty.GiveCoupons{
@@ -139,8 +139,5 @@ func giveRefusal(err error) error {
 	case place.Item > 0:
 		return &itemError{couponSet, place.Item, place.Code}
 	}
-	if errors.Is(err, loyalty.TimeAhead) {
-		return loyalty.Refusal{Code: loyalty.TimeAhead, Field: "create_time"}
-	}
-	return err
+	return aheadIn("create_time", err)
 }

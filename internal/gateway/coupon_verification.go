@@ -18,9 +18,9 @@ const maxCodes = 100
 // has it as GET although it changes something (G-220), so the answer must never
 // come out of a cache.
 func couponVerification(c *call) (answer, error) {
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	f := &c.fields
 	command := loyalty.RedeemCoupons{
@@ -69,8 +69,5 @@ func redeemRefusal(err error, codes []string) error {
 		}
 		return &itemError{name: "券码 " + code, err: place.Code}
 	}
-	if errors.Is(err, loyalty.TimeAhead) {
-		return loyalty.Refusal{Code: loyalty.TimeAhead, Field: "verification_time"}
-	}
-	return err
+	return aheadIn("verification_time", err)
 }

@@ -59,9 +59,9 @@ func infoAdd(c *call) (answer, error) {
 
 // knownStore checks project_id where the merchant keeps a list (G-067).
 func (c *call) knownStore(id string) error {
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return c.interrupted(err)
+		return err
 	}
 	if len(snap.Stores) > 0 && !slices.Contains(snap.Stores, id) {
 		return invalid("project_id 不存在")

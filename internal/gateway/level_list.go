@@ -14,9 +14,9 @@ func levelList(c *call) (answer, error) {
 	if err := c.fields.check(); err != nil {
 		return answer{}, err
 	}
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	levels := snap.Levels
 	total := len(levels)

@@ -122,6 +122,12 @@ func rightsText(rights []loyalty.Right) *string {
 	return &text
 }
 
+// snapshot reads the rules of the caller's merchant.
+func (c *call) snapshot() (*loyalty.Snapshot, error) {
+	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	return snap, c.interrupted(err)
+}
+
 // readMember reads whom the call is about. What was erased is nobody's member
 // any more.
 func (c *call) readMember(who loyalty.Who, profile bool) (loyalty.Found, error) {

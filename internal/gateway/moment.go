@@ -50,6 +50,14 @@ func (f *form) plausible(at loyalty.Instant, names []string) loyalty.Instant {
 	return at
 }
 
+// aheadIn names the field of a time that the domain finds too far ahead.
+func aheadIn(field string, err error) error {
+	if code, _ := loyalty.CodeOf(err); code == loyalty.TimeAhead {
+		return loyalty.Refusal{Code: code, Field: field}
+	}
+	return err
+}
+
 // dateText is an optional time that is kept as it was sent.
 func (f *form) dateText(zone *time.Location, names ...string) string {
 	if _, present := f.moment(zone, names...); !present {

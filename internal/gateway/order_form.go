@@ -26,9 +26,9 @@ type orderFields struct {
 // writes their names in snake_case, the example all of them in camelCase, so
 // each has both (G-140). numbered: the order's own number is required.
 func (c *call) order(refund, numbered bool) (orderFields, error) {
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return orderFields{}, c.interrupted(err)
+		return orderFields{}, err
 	}
 	f := &c.fields
 	o := orderFields{
@@ -105,13 +105,10 @@ func (f *form) orderInfo(zone *time.Location) loyalty.OrderInfo {
 
 // orderRefusal names the field where the domain's code leaves it open.
 func orderRefusal(err error) error {
-	switch code, _ := loyalty.CodeOf(err); code {
-	case loyalty.TimeAhead:
-		return loyalty.Refusal{Code: code, Field: "consume_date"}
-	case loyalty.CreditTooLarge:
+	if code, _ := loyalty.CodeOf(err); code == loyalty.CreditTooLarge {
 		return errOrderScore
 	}
-	return err
+	return aheadIn("consume_date", err)
 }
 
 // orderData is the answer of 4.1 and 4.2. order_id is in both (G-162), parked

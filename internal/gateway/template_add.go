@@ -14,9 +14,9 @@ import (
 // of the template, later coupon_info_id. The same template again has the same
 // number, other terms under its third_coupon_id are 130001 (G-182).
 func templateAdd(c *call) (answer, error) {
-	snap, err := c.Reader.Snapshot(c.ctx, c.app.MerchantID)
+	snap, err := c.snapshot()
 	if err != nil {
-		return answer{}, c.interrupted(err)
+		return answer{}, err
 	}
 	f := &c.fields
 	command := loyalty.AddTemplate{

@@ -10,7 +10,6 @@ package jobs
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -64,7 +63,6 @@ type Runner struct {
 	// Now is the real clock; time.Now if nil.
 	Now func() time.Time
 
-	mu   sync.Mutex
 	next map[string]time.Time // when a job's next round begins
 }
 
@@ -102,7 +100,7 @@ func (r *Runner) lead(ctx context.Context) {
 	})
 	for wait(leading, lookEvery) {
 		for _, j := range r.Jobs {
-			if r.due(j) {
+			if !r.Now().Before(r.next[j.Name]) {
 				r.round(leading, j)
 			}
 		}
@@ -131,12 +129,6 @@ func (r *Runner) lease(ctx context.Context) bool {
 	return held && err == nil
 }
 
-func (r *Runner) due(j Job) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.Now().Before(r.next[j.Name])
-}
-
 // round runs a job for all merchants. One merchant's trouble is not another's.
 func (r *Runner) round(ctx context.Context, j Job) {
 	merchants, err := r.Storage.Merchants(ctx)
@@ -151,8 +143,6 @@ func (r *Runner) round(ctx context.Context, j Job) {
 		done, err := j.Run(ctx, m)
 		r.report(ctx, j.Name, m, done, r.Now().Sub(started), err)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.next[j.Name] = r.Now().Add(j.Every)
 }
 
@@ -169,16 +159,6 @@ func (r *Runner) report(ctx context.Context, job, merchant string, done int, too
 		r.Logger.Info("job ran", "job", job, "merchant", merchant, "done", done, "took", took.Round(time.Millisecond))
 	}
 	r.Observer.JobRan(job, outcome, done, took)
-}
-
-// RunOnce runs one job for one merchant now, lease or not: for operators.
-func (r *Runner) RunOnce(ctx context.Context, name, merchant string) (done int, err error) {
-	for _, j := range r.Jobs {
-		if j.Name == name {
-			return j.Run(ctx, merchant)
-		}
-	}
-	return 0, fmt.Errorf("no job %q", name)
 }
 
 // wait is false when ctx ended first.

@@ -145,8 +145,12 @@ func (b *bench) run(ctx context.Context, name, merchant string, opts writer.Opti
 	opts.Now = b.now
 	w := writer.New(b.Store, opts)
 	defer w.Close()
-	r := Runner{Jobs: (&Worker{Look: b.Store, Writer: w, Now: b.now}).Standard()}
-	return r.RunOnce(ctx, name, merchant)
+	for _, j := range (&Worker{Look: b.Store, Writer: w, Now: b.now}).Standard() {
+		if j.Name == name {
+			return j.Run(ctx, merchant)
+		}
+	}
+	return 0, fmt.Errorf("no job %q", name)
 }
 
 // expect is run, which settles so many things.

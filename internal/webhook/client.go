@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -96,12 +95,8 @@ func NewClient(o ClientOptions) *Client {
 
 // Post implements Poster. Its errors are *Failure.
 func (c *Client) Post(ctx context.Context, l Letter) error {
-	target, err := url.Parse(l.URL)
-	if err != nil || target.Host == "" || target.Scheme != "http" && target.Scheme != "https" {
-		return &Failure{Reason: "callback URL is no http or https URL"}
-	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, l.URL, bytes.NewReader(l.Body))
-	if err != nil {
+	if err != nil || request.URL.Host == "" || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
 		return &Failure{Reason: "callback URL is no http or https URL"}
 	}
 	e := l.Event
