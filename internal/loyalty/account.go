@@ -21,13 +21,15 @@ type account struct {
 	view *View
 
 	changedLots map[LotKey]bool
-	lapsed      map[LotKey]Lapsed // changed ones
-	entries     []Entry           // new ones
-	reversed    map[int64]Entry   // older ones whose Reversed moved
-	orders      []Order           // new and changed ones
-	reason      string            // of the entries that a refund makes
-	periods     int               // that have ended
-	tell        []Callback        // what partners shall hear
+	lapsed      map[LotKey]Lapsed  // changed ones
+	entries     []Entry            // new ones
+	reversed    map[int64]Entry    // older ones whose Reversed moved
+	orders      []Order            // new and changed ones
+	reason      string             // of the entries that a refund makes
+	settled     int                // periods ended or begun, and levels brought up to date
+	tell        []Callback         // what partners shall hear
+	tallies     map[TallyKey]int64 // changed ones
+	levelMoves  []LevelMove        // new ones
 }
 
 // clone is the account as it stands, to come back to. Entries are never changed
@@ -36,6 +38,7 @@ func (a *account) clone() *account {
 	c := *a
 	c.lots, c.entries, c.orders = slices.Clone(a.lots), slices.Clip(a.entries), slices.Clone(a.orders)
 	c.tell = slices.Clip(a.tell)
+	c.tallies, c.levelMoves = maps.Clone(a.tallies), slices.Clip(a.levelMoves)
 	c.changedLots, c.lapsed, c.reversed = maps.Clone(a.changedLots), maps.Clone(a.lapsed), maps.Clone(a.reversed)
 	return &c
 }
@@ -51,7 +54,7 @@ func open(v *View, who Who, at Stamp) (*account, error) {
 	s := v.state(id)
 	a := newAccount(s.member, slices.Collect(maps.Values(s.lots)), v.Snapshot(), at.Now)
 	a.view = v
-	a.alignPeriod()
+	a.align()
 	a.settle()
 	return a, nil
 }
@@ -69,7 +72,7 @@ func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
 
 // effects is everything that the account did.
 func (a *account) effects() Effects {
-	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders, Tell: a.tell}
+	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders, Tell: a.tell, LevelMoves: a.levelMoves}
 	a.NextDueAt = a.nextDue()
 	for _, k := range sortedLots(a.changedLots) {
 		lot := Lot{LotKey: k}
@@ -80,6 +83,9 @@ func (a *account) effects() Effects {
 	}
 	for _, k := range sortedLots(a.lapsed) {
 		e.Lapsed = append(e.Lapsed, a.lapsed[k])
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(a.tallies), compareTallies) {
+		e.Tallies = append(e.Tallies, Tally{a.ID, k, a.tallies[k]})
 	}
 	for _, no := range ascending(a.reversed) {
 		e.Reversed = append(e.Reversed, a.reversed[no])
@@ -181,6 +187,9 @@ func (a *account) grant(points int64, e Entry) *Entry {
 	key.ExpiresAt = a.snap.Points.Validity.ExpiresAt(start, a.snap.loc)
 	pending := key.AvailableAt > a.now
 
+	if e.Decision == nil {
+		e.Decision = &Decision{EarnedBy: ByCaller, Version: a.snap.Version}
+	}
 	e.Kind, e.Amount = Grant, points
 	if pending {
 		e.Pending = points
@@ -284,6 +293,9 @@ func (a *account) append(e Entry) *Entry {
 	a.LastEntryAt = a.now
 	e.Member, e.No, e.At = a.ID, a.Entries, a.now
 	e.Balance, e.Credits = a.Balance, a.Credits
+	if e.Decision != nil {
+		a.count(&e, e.Amount)
+	}
 	a.entries = append(a.entries, e)
 	return &a.entries[len(a.entries)-1]
 }
@@ -291,6 +303,7 @@ func (a *account) append(e Entry) *Entry {
 // markReversed counts n points of an earlier command's entry as reversed.
 func (a *account) markReversed(orig Entry, n int64) {
 	orig.Reversed += n
+	a.count(&orig, -n)
 	a.reversed[orig.No] = orig
 }
 

@@ -52,12 +52,19 @@ func (c ChangePoints) Key() Key {
 	return k
 }
 
-// Refs is the member alone.
-func (c ChangePoints) Refs() Refs { return Refs{Who: c.Who} }
+// Refs is the member, and what the rules need for an event or an amount.
+func (c ChangePoints) Refs() Refs {
+	r := Refs{Who: c.Who, Event: c.Event}
+	if c.Points == 0 && c.Amount > 0 {
+		r.Purchase = &PurchaseRef{}
+	}
+	return r
+}
 
 // Decide refuses: EventUnknown, PointsMissing, PointsNotPositive,
 // AmountTooLarge, DirectionMismatch, MemberNotFound, MembersDisagree, MemberDisabled,
-// MemberErased, NoPointsRule, CreditTooLarge, PointsInsufficient.
+// MemberErased, NoPointsRule, CreditTooLarge, DailyCapReached,
+// PointsInsufficient.
 func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) {
 	snap := v.Snapshot()
 	if err := c.resolveEvent(snap); err != nil {
@@ -70,19 +77,18 @@ func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) 
 	if err := a.mayChange(); err != nil {
 		return Effects{}, PointsChanged{}, err
 	}
-	points := c.Points
-	if points == 0 {
-		if snap.Points.Rate.Num == 0 {
-			return Effects{}, PointsChanged{}, NoPointsRule
-		}
-		points = snap.pointsFor(c.Amount)
-	}
 	if c.Direction == Credit && !snap.ruleInForce(a.now) {
 		return Effects{}, PointsChanged{}, NoPointsRule
 	}
+	points, decision, err := c.points(a)
+	if err != nil {
+		return Effects{}, PointsChanged{}, err
+	}
 	result := PointsChanged{Member: a.ID, Direction: c.Direction, Points: points}
 	if points > 0 {
-		e, err := a.change(c.Direction, points, Entry{Operation: c.Operation, App: c.App, Space: c.Space, Note: c.Note})
+		e, err := a.change(c.Direction, points, Entry{
+			Operation: c.Operation, App: c.App, Space: c.Space, Note: c.Note, Decision: decision,
+		})
 		if err != nil {
 			return Effects{}, PointsChanged{}, err
 		}
@@ -90,6 +96,35 @@ func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) 
 	}
 	result.Balance = a.Balance
 	return a.effects(), result, nil
+}
+
+// points is how many points to move, and why. What is spent knows no
+// multipliers, and a record only where a cap counts it.
+func (c ChangePoints) points(a *account) (int64, *Decision, error) {
+	rule := &a.snap.Points
+	if c.Points == 0 && rule.Rate.Num == 0 {
+		return 0, nil, NoPointsRule
+	}
+	d, points := Decision{EarnedBy: ByCaller, Version: a.snap.Version}, c.Points
+	switch {
+	case points == 0 && c.Direction == Credit:
+		d, points = a.earn(purchase{at: a.now, fen: c.Amount, stores: []string{c.Note.Detail.OrgCode}})
+	case points == 0:
+		points = RoundDown.points(c.Amount*int64(Whole), rule.Rate)
+	case a.snap.events[c.Event].Points > 0:
+		d.EarnedBy = ByEvent
+	}
+	limits := a.eventCap(c.Event)
+	for _, limit := range limits {
+		if points > limit.room() {
+			return 0, nil, DailyCapReached
+		}
+	}
+	d.Caps = append(d.Caps, limits...)
+	if c.Direction == Debit && len(d.Caps) == 0 {
+		return points, nil, nil
+	}
+	return points, &d, nil
 }
 
 // resolveEvent fills in what the event says and checks that what the caller

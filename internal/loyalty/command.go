@@ -82,8 +82,16 @@ type Refs struct {
 	Template   TemplateKey // a template, to be changed
 	Profile    bool        // the member's personal data
 	Marks      bool        // the member's labels and paid cards
-	New        NewIDs      // fresh numbers; for a member an open id as well
+	// What the merchant's rules may want to look at besides: see RuleNeeds.
+	Event    string       // a change event that the command books
+	Purchase *PurchaseRef // money that may earn points
+	Reverses bool         // entries named above may be reversed
+	New      NewIDs       // fresh numbers; for a member an open id as well
 }
+
+// PurchaseRef refers to money that may earn points, by the time of the purchase; 0
+// is the time of booking.
+type PurchaseRef struct{ At Instant }
 
 // AllIdentities are all look-ups of the command.
 func (r *Refs) AllIdentities() []Identity {
@@ -155,15 +163,17 @@ type Effects struct {
 	Audit    []Audit
 	Key      *KeyRow
 
-	Orders    []Order // new ones and changed ones
-	OrderInfo *OrderInfoRow
-	Coupons   []Coupon // new ones and changed ones
-	Claims    *Claims
-	Marks     *Marks // nil: no change
-	Forget    bool   // the personal part of all orders
-	Template  *Template
-	Tell      []Callback // what partners are told besides what follows from the rest
-	Others    []Effects  // of further members
+	Orders     []Order // new ones and changed ones
+	OrderInfo  *OrderInfoRow
+	Coupons    []Coupon // new ones and changed ones
+	Claims     *Claims
+	Marks      *Marks // nil: no change
+	Forget     bool   // the personal part of all orders
+	Template   *Template
+	LevelMoves []LevelMove // new ones
+	Tallies    []Tally     // as they shall be
+	Tell       []Callback  // what partners are told besides what follows from the rest
+	Others     []Effects   // of further members
 }
 
 // Claims is how many coupons of a template a member has been given, counted for

@@ -54,6 +54,7 @@ const (
 	NothingToChange  // the member is in that state already
 	TooManyMarks     // more labels or paid cards than a member can have
 	RefundTooLarge   // more money or points than is left of the order
+	DailyCapReached  // more points of an event than a member can have in a day
 
 	TemplateTaken      // the template's number has other terms
 	TemplateOver       // the template's period has ended
@@ -86,7 +87,7 @@ var codeNames = map[Code]string{
 	StatementNotFound: "statement not found", StatementForeign: "statement of another member", StatementNotReversible: "statement not reversible",
 	KeyReused: "key reused", MemberDisabled: "member disabled", MemberErased: "member erased", PhoneTaken: "phone taken",
 	OuterIDTaken: "outer id taken", ChannelTaken: "channel taken", CreditTooLarge: "credit too large",
-	RollbackTooLarge: "rollback too large", NothingLeft: "nothing left", NoPointsRule: "no points rule",
+	RollbackTooLarge: "rollback too large", NothingLeft: "nothing left", NoPointsRule: "no points rule", DailyCapReached: "daily cap reached",
 	NothingToChange: "nothing to change", PointsInsufficient: "points insufficient",
 	AmountNegative: "amount negative", TimeAhead: "time ahead", TemplateInvalid: "template invalid",
 	GiveCount: "give count", CouponRepeated: "coupon repeated", CouponStateUnknown: "coupon state unknown",

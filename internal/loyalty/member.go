@@ -42,11 +42,12 @@ type Member struct {
 	Pending int64 // granted, in the waiting period
 	Deficit int64 // taken back beyond the balance, filled by later credits
 
-	Entries int64 // number of ledger entries, the last one's number
-	Credits int64 // how many of them are income
-	Audits  int64 // number of audit records
-	Orders  int64 // number of orders and refunds
-	Coupons int64 // number of coupons ever given
+	Entries    int64 // number of ledger entries, the last one's number
+	Credits    int64 // how many of them are income
+	Audits     int64 // number of audit records
+	Orders     int64 // number of orders and refunds
+	Coupons    int64 // number of coupons ever given
+	LevelMoves int64 // number of changes of the level
 
 	ConsumeCount int64 // orders, less those that were refunded as a whole
 	ConsumeFen   int64 // money of orders, less refunds

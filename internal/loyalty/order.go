@@ -55,26 +55,8 @@ type Order struct {
 	TakenBack  int64 // points
 	GrowthBack int64
 
-	Rule Rule
-	App  string
-}
-
-// EarnedBy says who decided how many points an order earns.
-type EarnedBy string
-
-// Who decides.
-const (
-	ByCaller EarnedBy = "caller" // order_score
-	ByRule   EarnedBy = "rule"   // the merchant's points rule
-)
-
-// Rule is what an order earned by, kept with it so that a refund takes back by
-// the same rule whatever the settings have become.
-type Rule struct {
-	EarnedBy EarnedBy `json:"earned_by"`
-	Version  int64    `json:"version"` // of the settings
-	Points   Fraction `json:"points"`
-	Growth   Fraction `json:"growth"`
+	Decision Decision
+	App      string
 }
 
 // OrderInfo is what a caller tells about an order and the platform only keeps.
@@ -120,9 +102,15 @@ func (r Fraction) of(fen int64) int64 {
 // mulDiv is a*b/c rounded down, without an overflow in between; none of them is
 // negative and the result fits.
 func mulDiv(a, b, c int64) int64 {
+	q, _ := mulDivRest(a, b, c)
+	return q
+}
+
+// mulDivRest is mulDiv with what rounding leaves.
+func mulDivRest(a, b, c int64) (quotient, rest int64) {
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
-	q, _ := bits.Div64(hi, lo, uint64(c))
-	return int64(q)
+	q, r := bits.Div64(hi, lo, uint64(c))
+	return int64(q), int64(r)
 }
 
 // left is the fen of the order that no refund has taken yet.

@@ -140,7 +140,7 @@ func TestAnOrderGrantsAndCounts(t *testing.T) {
 	wantRow := loyalty.Order{
 		Member: who.ID, Seq: 1, ID: got.ID, OrderKey: loyalty.OrderKey{No: "o1"}, Kind: loyalty.Purchase, State: loyalty.Booked,
 		BookedAt: loyalty.InstantOf(w.Now), ConsumedAt: o.ConsumedAt, Amount: 29_999, Points: 77, Growth: 299, Entry: 1, App: "till",
-		Rule: loyalty.Rule{EarnedBy: loyalty.ByCaller, Version: 1, Points: loyalty.Fraction{Num: 1, Den: 1}, Growth: loyalty.Fraction{Num: 1, Den: 1}},
+		Decision: loyalty.Decision{EarnedBy: loyalty.ByCaller, Version: 1, Growth: loyalty.Fraction{Num: 1, Den: 1}},
 	}
 	if diff := cmp.Diff(wantRow, w.OrderRow("o1")); diff != "" {
 		t.Errorf("row:\n%s", diff)
@@ -222,8 +222,8 @@ func TestNoPointsNamedIsNotNoPoints(t *testing.T) {
 		"named none": {0, 0, loyalty.ByCaller}, "left open": {unnamed, 12, loyalty.ByRule}, "named": {3, 3, loyalty.ByCaller},
 	} {
 		got := loyaltytest.Must(w, w.Order(who, no, 1_299, c.points))
-		if o := w.OrderRow(no); got.Points != c.earned || o.Points != c.earned || o.Rule.EarnedBy != c.by {
-			t.Errorf("%s: %d points by %s", no, got.Points, o.Rule.EarnedBy)
+		if o := w.OrderRow(no); got.Points != c.earned || o.Points != c.earned || o.Decision.EarnedBy != c.by {
+			t.Errorf("%s: %d points by %s", no, got.Points, o.Decision.EarnedBy)
 		}
 	}
 	loyaltytest.Must(w, w.Order(who, "small", 99, unnamed))

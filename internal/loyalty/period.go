@@ -61,7 +61,7 @@ func (a *account) endPeriod(due Instant) bool {
 	a.Growth = 0
 	a.PeriodStart, a.PeriodEnd = due, a.snap.Growth.Period.end(a.RegisteredAt, due, a.snap.loc)
 	a.settleLevel()
-	a.periods++
+	a.settled++
 	return true
 }
 
@@ -88,16 +88,10 @@ func (a *account) grow(by int64) {
 	a.settleLevel()
 }
 
-// settleLevel makes the level what the growth value reaches, up and down, but
-// no lower than what an earlier period has earned for this one. A level that
-// only a returned purchase had reached is none.
-func (a *account) settleLevel() { a.Level = a.snap.levelFor(a.Held, a.Growth) }
-
-func (s *Snapshot) levelFor(held, growth int64) int64 {
-	if level, _ := s.LevelAt(growth); level != nil {
-		return max(level.Number, held)
-	}
-	return held
+// align brings a member to levels and periods as they are now.
+func (a *account) align() {
+	a.alignPeriod()
+	a.alignLevel()
 }
 
 // alignPeriod begins a period for a member from before the merchant had any,
@@ -107,9 +101,10 @@ func (a *account) alignPeriod() {
 	switch {
 	case none && a.PeriodEnd != Never:
 		a.PeriodEnd = Never
-		a.periods++
+		a.settled++
 	case !none && a.PeriodEnd == Never:
 		a.PeriodEnd = a.snap.Growth.Period.end(a.RegisteredAt, a.now, a.snap.loc)
+		a.settled++
 	}
 }
 

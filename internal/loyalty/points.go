@@ -86,6 +86,10 @@ type Entry struct {
 	Credits   int64 // how many of the member's entries up to this one are income
 	Parts     Parts // which lots it changed, and by how much
 
+	// Decision says why a grant is what it is; nil for what was booked before
+	// there were records, and for most debits.
+	Decision *Decision
+
 	App   string // app that asked, "" for operators and for what time brings
 	Space string // number space of the app, in which OrderNo is a number
 	Note

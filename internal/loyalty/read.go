@@ -18,11 +18,11 @@ type Found struct {
 // due would append. They are the stored totals and none when nothing has come
 // due. Reads use it, so that expiry is right whether or not any job has run.
 func AsOf(m Member, lots []Lot, snap *Snapshot, now Instant) (Member, []Entry) {
-	if m.NextDueAt > now {
+	if m.NextDueAt > now && snap.Aligned(&m) {
 		return m, nil
 	}
 	a := newAccount(m, slices.Clone(lots), snap, now)
-	a.alignPeriod()
+	a.align()
 	a.settle()
 	a.NextDueAt = a.nextDue()
 	return a.Member, a.entries

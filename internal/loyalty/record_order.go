@@ -50,6 +50,7 @@ func (c RecordOrder) Refs() Refs {
 	return Refs{
 		Who: c.Who, Identities: []Identity{c.Order.identity(c.Who.Merchant)},
 		Order: c.Order, RefundsOf: c.Order, CouponsOf: c.Order, New: NewIDs{OrderIDs, 1},
+		Purchase: &PurchaseRef{c.ConsumedAt}, Reverses: true,
 	}
 }
 
@@ -110,22 +111,23 @@ func checkOrder(amount, points int64, consumed Instant, at Stamp) error {
 func (c RecordOrder) book(a *account, id int64) (*Order, error) {
 	o := Order{
 		ID: id, OrderKey: c.Order, Kind: Purchase, State: Booked, ConsumedAt: c.ConsumedAt,
-		Amount: c.Amount, App: c.App, Growth: a.snap.Growth.Rate.of(c.Amount),
-		Rule: Rule{EarnedBy: ByCaller, Version: a.snap.Version, Points: a.snap.Points.Rate, Growth: a.snap.Growth.Rate},
+		Amount: c.Amount, App: c.App, Growth: a.snap.Growth.Rate.of(c.Amount), Points: c.Points,
+		Decision: Decision{EarnedBy: ByCaller, Version: a.snap.Version},
 	}
-	o.Points = c.Points
 	inForce := a.snap.ruleInForce(a.now)
 	if !c.Given && a.snap.Orders.Score == ScoreRule {
-		o.Rule.EarnedBy = ByRule
-		o.Points = a.snap.pointsFor(c.Amount)
+		o.Decision, o.Points = a.earn(purchase{
+			at: c.ConsumedAt, fen: c.Amount, stores: []string{c.Info.Store, c.Info.Shop}, material: c.Info.Material,
+		})
 		inForce = a.snap.Points.Rate.Num > 0 && a.snap.ruleInForce(c.ConsumedAt)
 	}
-	if !inForce && (o.Points > 0 || o.Rule.EarnedBy == ByRule) {
+	o.Decision.Growth, o.Decision.Open = a.snap.Growth.Rate, !c.Given
+	if !inForce && (o.Points > 0 || o.Decision.EarnedBy == ByRule) {
 		return nil, NoPointsRule
 	}
 	if o.Points > 0 {
 		e, err := a.change(Credit, o.Points, Entry{
-			Operation: OpPurchaseGrant, App: c.App, Space: c.Order.Space,
+			Operation: OpPurchaseGrant, App: c.App, Space: c.Order.Space, Decision: o.Decision.ofEntry(),
 			Note: Note{
 				Reason: c.Info.reason(OpPurchaseGrant), OrderNo: c.Order.No,
 				Detail: Detail{OrderFen: c.Amount, OrgCode: c.Info.Store},
@@ -164,7 +166,7 @@ func (a *account) applyParked(key OrderKey) (coupons []Coupon, err error) {
 	for _, r := range a.view.parkedRefunds(a.ID) {
 		parent := a.orderNow(key)
 		before := a.clone()
-		back, err := a.refund(parent, &r, r.Rule.EarnedBy == ByCaller)
+		back, err := a.refund(parent, &r, r.Decision.EarnedBy == ByCaller)
 		switch code, refused := CodeOf(err); {
 		case err == nil:
 			r.State = Booked

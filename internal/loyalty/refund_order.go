@@ -40,7 +40,7 @@ const maxParked = 100
 // that wait for it.
 func (c RefundOrder) Refs() Refs {
 	return Refs{
-		Who: c.Who, Order: c.parent(), RefundsOf: c.parent(), CouponsOf: c.parent(), New: NewIDs{OrderIDs, 1},
+		Who: c.Who, Order: c.parent(), RefundsOf: c.parent(), CouponsOf: c.parent(), New: NewIDs{OrderIDs, 1}, Reverses: true,
 		Identities: []Identity{c.parent().identity(c.Who.Merchant), c.Order.identity(c.Who.Merchant)},
 	}
 }
@@ -104,10 +104,10 @@ func (c RefundOrder) run(v *View, at Stamp) (*refunded, error) {
 	r := Order{
 		ID: at.NewID, OrderKey: c.Order, Kind: Refund, State: Booked, Parent: c.Parent,
 		ConsumedAt: c.ConsumedAt, Amount: c.Amount, Points: c.Points, App: c.App,
-		Rule: Rule{EarnedBy: ByRule, Version: a.snap.Version},
+		Decision: Decision{EarnedBy: ByRule, Version: a.snap.Version},
 	}
 	if c.Given {
-		r.Rule.EarnedBy = ByCaller
+		r.Decision.EarnedBy, r.Decision.Asked = ByCaller, c.Points
 	}
 	if park {
 		if len(v.parkedRefunds(a.ID)) >= maxParked {
@@ -148,7 +148,7 @@ func (a *account) refund(o Order, r *Order, given bool) ([]Coupon, error) {
 	o.TakenBack += r.Points
 	r.Growth = 0
 	if o.BookedAt >= a.PeriodStart { // what counted in a period that is over has done its work
-		r.Growth = max(o.Growth-o.Rule.Growth.of(o.left())-o.GrowthBack, 0)
+		r.Growth = max(o.Growth-o.Decision.Growth.of(o.left())-o.GrowthBack, 0)
 	}
 	o.GrowthBack += r.Growth
 	a.grow(-r.Growth)
@@ -188,7 +188,7 @@ func (a *account) grantsOf(o *Order) []Entry {
 // besides the order's own go in proportion to the money. An order whose caller
 // named its points gives back only what its caller names.
 func (a *account) earnedBeyond(o *Order, grants []Entry, left int64) int64 {
-	if o.Rule.EarnedBy != ByRule {
+	if o.Decision.EarnedBy != ByRule {
 		return 0
 	}
 	var besides, back int64
@@ -200,7 +200,7 @@ func (a *account) earnedBeyond(o *Order, grants []Entry, left int64) int64 {
 	}
 	keep := int64(0)
 	if left > 0 {
-		keep = min(o.Rule.Points.of(left), o.Points) + mulDiv(besides, left, o.Amount)
+		keep = o.Decision.kept(left, o.Amount, o.Points) + mulDiv(besides, left, o.Amount)
 	}
 	return max(o.Points+besides-keep-back, 0)
 }

@@ -101,7 +101,9 @@ func (c RegisterMember) create(v *View, at Stamp) (Effects, MemberRegistered, er
 	m.PeriodEnd = snap.Growth.Period.end(m.RegisteredAt, at.Now, snap.loc)
 	a := newAccount(m, nil, snap, at.Now)
 	if c.Gift && snap.RegisterGift > 0 {
-		a.grant(snap.RegisterGift, Entry{Operation: OpRegisterGift, App: c.App})
+		a.grant(snap.RegisterGift, Entry{
+			Operation: OpRegisterGift, App: c.App, Decision: &Decision{EarnedBy: ByGift, Version: snap.Version},
+		})
 	}
 	e := a.effects()
 	e.Created = true

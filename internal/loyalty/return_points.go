@@ -50,7 +50,7 @@ func (c ReturnPoints) targets() []KeyID {
 
 // Refs is the member with the entries of the order, or those of the keys.
 func (c ReturnPoints) Refs() Refs {
-	return Refs{Who: c.Who, Order: OrderKey{c.Space, c.OrderNo}, Keys: c.targets()}
+	return Refs{Who: c.Who, Order: OrderKey{c.Space, c.OrderNo}, Keys: c.targets(), Reverses: true}
 }
 
 // Decide refuses: NothingNamed, PointsNotPositive, DirectionMismatch, MemberNotFound, MembersDisagree,

@@ -38,7 +38,9 @@ func (c RollBackChange) change() KeyID {
 }
 
 // Refs is the member, the change's key and the entry it made.
-func (c RollBackChange) Refs() Refs { return Refs{Who: c.Who, Keys: []KeyID{c.change()}} }
+func (c RollBackChange) Refs() Refs {
+	return Refs{Who: c.Who, Keys: []KeyID{c.change()}, Reverses: true}
+}
 
 // Decide refuses: NothingNamed, PointsNotPositive, MemberNotFound,
 // MembersDisagree, RollbackTooLarge, PointsInsufficient.
@@ -86,7 +88,7 @@ func (c RollBackStatement) Key() Key {
 
 // Refs is the member and the entry.
 func (c RollBackStatement) Refs() Refs {
-	r := Refs{Who: c.Who}
+	r := Refs{Who: c.Who, Reverses: true}
 	if _, no, ok := ParseStatementID(c.Statement); ok {
 		r.Entries = []int64{no}
 	}

@@ -2,13 +2,13 @@ package loyalty
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // Settings is everything a merchant can decide about its programme. It is one
@@ -40,6 +40,8 @@ type Settings struct {
 	Events []Event `json:"events"`
 	// Levels are the member levels, ascending by number and threshold.
 	Levels []Level `json:"levels"`
+	// LevelChange says what other levels do to those who hold one already.
+	LevelChange LevelChange `json:"level_change"`
 	// MemberCodeSeconds is the life of a member code.
 	MemberCodeSeconds int `json:"member_code_seconds"`
 	// ExpiredCodeAs110001 restores the number that gateway 3.7's own table
@@ -127,18 +129,6 @@ type SMSRules struct {
 	Text string `json:"text"`
 }
 
-// PointsRule is how money earns points and how long points live.
-type PointsRule struct {
-	// Rate is points per yuan; a numerator of 0 means that no rate is set.
-	Rate Fraction `json:"rate"`
-	// WaitingDays is how long granted points stay pending.
-	WaitingDays int      `json:"waiting_days"`
-	Validity    Validity `json:"validity"`
-	// From and Until bound the time in which the rule is in force; 0 is open.
-	From  Instant `json:"from,omitempty"`
-	Until Instant `json:"until,omitempty"`
-}
-
 // Fraction is an exact rational number.
 type Fraction struct {
 	Num int64 `json:"num"`
@@ -173,6 +163,9 @@ type Event struct {
 	Direction Direction `json:"direction"`
 	// Points is the fixed value; 0 means that the caller says how many.
 	Points int64 `json:"points,omitempty"`
+	// DailyCap is the most points of the event for a member and day in the
+	// merchant's zone; 0 is no bound. What would go beyond it is refused.
+	DailyCap int64 `json:"daily_cap,omitempty"`
 	// Operation is the operationType under which the change is booked.
 	Operation Operation `json:"operation"`
 }
@@ -201,6 +194,7 @@ func DefaultSettings() Settings {
 		Zone: "Asia/Shanghai",
 		Points: PointsRule{
 			Rate:     Fraction{Num: 1, Den: 1},
+			Rounding: RoundDown, Basis: BasisAmount, Combine: CombineBest,
 			Validity: Validity{Kind: YearEnd, N: 1},
 		},
 		Clawback:  ClawbackRefuse,
@@ -221,6 +215,7 @@ func DefaultSettings() Settings {
 			{Number: 6, ID: 81, Name: "六级会员", Threshold: 20_000},
 			{Number: 7, ID: 85, Name: "七级会员", Threshold: 50_000},
 		},
+		LevelChange:        LevelKeep,
 		MemberCodeSeconds:  300,
 		MobileRegistration: true,
 		Growth:             GrowthRule{Rate: Fraction{Num: 1, Den: 1}, Period: GrowthPeriod{Kind: PeriodLife}, Downgrade: DowngradeNone},
@@ -273,20 +268,22 @@ type Snapshot struct {
 
 	loc    *time.Location
 	events map[string]Event
+	uses   uses
 }
 
-// NewSnapshot checks the settings and prepares them for deciding.
+// NewSnapshot checks the settings and prepares them for deciding. What is wrong
+// with them is told by a *SettingError.
 func NewSnapshot(merchant string, version, clockOffset int64, s Settings) (*Snapshot, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("settings of merchant %s: %w", merchant, err)
+	}
 	loc, err := time.LoadLocation(s.Zone)
 	if err != nil {
 		return nil, fmt.Errorf("settings of merchant %s: zone: %w", merchant, err)
 	}
-	if err := s.validate(); err != nil {
-		return nil, fmt.Errorf("settings of merchant %s: %w", merchant, err)
-	}
 	snap := &Snapshot{
 		Merchant: merchant, Version: version, ClockOffset: clockOffset, Settings: s,
-		loc: loc, events: make(map[string]Event, len(s.Events)),
+		loc: loc, events: make(map[string]Event, len(s.Events)), uses: s.Points.uses(),
 	}
 	for _, e := range s.Events {
 		snap.events[e.Name] = e
@@ -299,143 +296,132 @@ func NewSnapshot(merchant string, version, clockOffset int64, s Settings) (*Snap
 const (
 	maxRate        = 1_000_000
 	maxPoints      = 1_000_000_000
+	maxCap         = 1_000_000_000_000_000
 	maxPeriods     = 36_500 // a hundred years of days
 	maxMonths      = 1_200
 	maxCodeSeconds = 24 * 3600
 )
 
-func (s Settings) validate() error {
-	for name, r := range map[string]Fraction{"points.rate": s.Points.Rate, "growth.rate": s.Growth.Rate} {
-		if r.Num < 0 || r.Den < 1 || max(r.Num, r.Den) > maxRate {
-			return fmt.Errorf("%s: %d/%d is no rate, or beyond %d", name, r.Num, r.Den, maxRate)
-		}
-	}
-	switch s.Points.Validity.Kind {
-	case RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited:
-	default:
-		return fmt.Errorf("points.validity.kind: %q", s.Points.Validity.Kind)
-	}
+// Validate checks everything but whether the zone exists on this machine. Its
+// error is the first *SettingError.
+func (s Settings) Validate() error {
 	if s.Zone == "" || s.Zone == "Local" { // would differ from machine to machine
-		return fmt.Errorf("zone: %q is no IANA time zone", s.Zone)
+		return wrong("zone", "%q is no IANA time zone", s.Zone)
 	}
-	if s.KeyDays < 1 || s.KeyDays > maxPeriods {
-		return fmt.Errorf("key_days: %d is not between 1 and %d", s.KeyDays, maxPeriods)
+	v := s.Points.Validity
+	return cmp.Or(
+		s.Points.Rate.validate("points.rate"), s.Growth.Rate.validate("growth.rate"), s.Points.validate(),
+		oneOf("points.validity.kind", v.Kind, RollingDays, RollingMonths, MonthEnd, YearEnd, Unlimited),
+		between("points.validity.n", v.N, 0, v.Kind.most()),
+		between("points.waiting_days", s.Points.WaitingDays, 0, maxPeriods),
+		between("grace_days", s.GraceDays, 0, maxPeriods),
+		between("key_days", s.KeyDays, 1, maxPeriods),
+		oneOf("clawback", s.Clawback, ClawbackRefuse, ClawbackNegative, ClawbackFloor),
+		oneOf("give_back", s.GiveBack, GiveBackGrace, GiveBackVoid, GiveBackOriginal),
+		between("max_credit", s.MaxCredit, 1, maxPoints),
+		between("register_gift", s.RegisterGift, 0, maxPoints),
+		between("member_code_seconds", s.MemberCodeSeconds, 1, maxCodeSeconds),
+		s.validateEvents(), s.validateLevels(), s.validateMultipliers(), s.Orders.validate(),
+		s.Growth.validate(), s.SMS.validate(), s.Callbacks.validate(),
+	)
+}
+
+func (r Fraction) validate(key string) error {
+	if r.Num < 0 || r.Den < 1 || max(r.Num, r.Den) > maxRate {
+		return wrong(key, "%d/%d is no rate, or beyond %d", r.Num, r.Den, maxRate)
 	}
-	if s.Points.Until != 0 && s.Points.Until <= s.Points.From {
-		return errors.New("points.until: not after points.from")
+	return nil
+}
+
+// most is the most days, months or years that points can live.
+func (k ValidityKind) most() int {
+	if k == RollingDays || k == Unlimited {
+		return maxPeriods
 	}
-	for name, n := range map[string]int{
-		"points.validity.n": s.Points.Validity.N, "points.waiting_days": s.Points.WaitingDays, "grace_days": s.GraceDays,
-	} {
-		if n < 0 || n > maxPeriods {
-			return fmt.Errorf("%s: %d is not between 0 and %d", name, n, maxPeriods)
-		}
-	}
-	if v := s.Points.Validity; (v.Kind == YearEnd || v.Kind == MonthEnd || v.Kind == RollingMonths) && v.N > maxMonths {
-		return fmt.Errorf("points.validity.n: %d is more than %d", v.N, maxMonths)
-	}
-	switch s.Clawback {
-	case ClawbackRefuse, ClawbackNegative, ClawbackFloor:
-	default:
-		return fmt.Errorf("clawback: %q", s.Clawback)
-	}
-	switch s.GiveBack {
-	case GiveBackGrace, GiveBackVoid, GiveBackOriginal:
-	default:
-		return fmt.Errorf("give_back: %q", s.GiveBack)
-	}
-	if s.MaxCredit < 1 || s.MaxCredit > maxPoints || s.RegisterGift < 0 || s.RegisterGift > maxPoints {
-		return fmt.Errorf("max_credit is between 1 and %[1]d, register_gift between 0 and %[1]d", int64(maxPoints))
-	}
-	if s.MemberCodeSeconds < 1 || s.MemberCodeSeconds > maxCodeSeconds {
-		return fmt.Errorf("member_code_seconds is between 1 and %d", maxCodeSeconds)
-	}
-	return errors.Join(s.validateEvents(), s.validateLevels(), s.validateOrders(), s.Growth.validate(), s.SMS.validate(), s.Callbacks.validate())
+	return maxMonths
 }
 
 func (r CallbackRules) validate() error {
-	for _, k := range r.Also {
-		switch k {
-		case EventLevelChanged, EventPointsExpiring, EventPointsExpired, EventCouponGiven, EventCouponUsed, EventCouponExpired:
-		default:
-			return fmt.Errorf("callbacks.also: %q", k)
+	for i, k := range r.Also {
+		if err := oneOf(keyOf("callbacks.also", i), k, EventLevelChanged, EventPointsExpiring, EventPointsExpired,
+			EventCouponGiven, EventCouponUsed, EventCouponExpired); err != nil {
+			return err
 		}
 	}
-	if r.ExpiringDays < 1 || r.ExpiringDays > 366 {
-		return fmt.Errorf("callbacks.expiring_days: %d is not between 1 and 366", r.ExpiringDays)
-	}
-	return nil
+	return between("callbacks.expiring_days", r.ExpiringDays, 1, 366)
 }
 
-func (s Settings) validateOrders() error {
-	if o := s.Orders.Score; o != ScoreZero && o != ScoreRule {
-		return fmt.Errorf("orders.score: %q", o)
-	}
-	if e := s.Orders.EarlyRefund; e != EarlyRefuse && e != EarlyPark {
-		return fmt.Errorf("orders.early_refund: %q", e)
-	}
-	if d := s.Orders.ParkDays; d < 1 || d > maxPeriods {
-		return fmt.Errorf("orders.park_days: %d is not between 1 and %d", d, maxPeriods)
-	}
-	return nil
+func (o OrderRules) validate() error {
+	return cmp.Or(
+		oneOf("orders.score", o.Score, ScoreZero, ScoreRule),
+		oneOf("orders.early_refund", o.EarlyRefund, EarlyRefuse, EarlyPark),
+		between("orders.park_days", o.ParkDays, 1, maxPeriods),
+	)
 }
 
 func (g GrowthRule) validate() error {
-	switch p := g.Period; {
-	case p.Kind == PeriodLife, p.Kind == PeriodYear:
-	case p.Kind == PeriodMonths && p.N >= 1 && p.N <= maxMonths:
-	default:
-		return fmt.Errorf("growth.period: %q of %d", p.Kind, p.N)
+	err := oneOf("growth.period.kind", g.Period.Kind, PeriodLife, PeriodYear, PeriodMonths)
+	if err == nil && g.Period.Kind == PeriodMonths {
+		err = between("growth.period.n", g.Period.N, 1, maxMonths)
 	}
-	if d := g.Downgrade; d != DowngradeNone && d != DowngradeFitting && d != DowngradeStep {
-		return fmt.Errorf("growth.downgrade: %q", d)
-	}
-	return nil
+	return cmp.Or(err, oneOf("growth.downgrade", g.Downgrade, DowngradeNone, DowngradeFitting, DowngradeStep))
 }
 
 func (r SMSRules) validate() error {
-	if r.Digits < 4 || r.Digits > 8 {
-		return fmt.Errorf("sms.digits: %d is not between 4 and 8", r.Digits)
+	if !strings.Contains(r.Text, "{code}") || tooLong(r.Text, MaxName) {
+		return wrong("sms.text", "needs {code} and has at most %d characters", MaxName)
 	}
-	if r.LifeSeconds < 1 || r.LifeSeconds > maxCodeSeconds {
-		return fmt.Errorf("sms.life_seconds is between 1 and %d", maxCodeSeconds)
-	}
-	for name, n := range map[string]int{
-		"sms.per_phone_day": r.PerPhoneDay, "sms.pause_seconds": r.PauseSeconds,
-		"sms.per_app_day": r.PerAppDay, "sms.per_source_hour": r.PerSourceHour,
-	} {
-		if n < 0 || n > maxPoints {
-			return fmt.Errorf("%s: %d is not between 0 and %d", name, n, int64(maxPoints))
-		}
-	}
-	if !strings.Contains(r.Text, "{code}") || utf8.RuneCountInString(r.Text) > MaxName {
-		return fmt.Errorf("sms.text: needs {code} and has at most %d characters", MaxName)
-	}
-	return nil
+	return cmp.Or(
+		between("sms.digits", r.Digits, 4, 8),
+		between("sms.life_seconds", r.LifeSeconds, 1, maxCodeSeconds),
+		between("sms.per_phone_day", r.PerPhoneDay, 0, maxPoints),
+		between("sms.pause_seconds", r.PauseSeconds, 0, maxPoints),
+		between("sms.per_app_day", r.PerAppDay, 0, maxPoints),
+		between("sms.per_source_hour", r.PerSourceHour, 0, maxPoints),
+	)
 }
 
-func (s Settings) validateEvents() error {
+func (s *Settings) validateEvents() error {
+	if len(s.Events) > maxEvents {
+		return wrong("events", "more than %d", maxEvents)
+	}
 	seen := map[string]bool{}
-	for _, e := range s.Events {
-		if e.Name == "" || seen[e.Name] || e.Points < 0 || e.Points > maxPoints ||
-			!e.Operation.Valid() || e.Operation.Direction() != e.Direction {
-			return fmt.Errorf("event %q: needs a name of its own, points between 0 and %d, an operation of its direction", e.Name, int64(maxPoints))
+	for i, e := range s.Events {
+		key := keyOf("events", i)
+		switch {
+		case e.Name == "" || seen[e.Name] || tooLong(e.Name, MaxKey):
+			return wrong(key+".name", "%q: each event needs a name of its own, of at most %d characters", e.Name, MaxKey)
+		case !e.Operation.Valid() || e.Operation.Direction() != e.Direction:
+			return wrong(key+".operation", "%d is no operation of the event's direction: 1 to 10 are credits, 11 to 17 debits", e.Operation)
+		case e.DailyCap > 0 && e.Points > e.DailyCap:
+			return wrong(key+".daily_cap", "%d is less than the event's points, so that it could never be booked", e.DailyCap)
 		}
 		seen[e.Name] = true
+		if err := cmp.Or(between(key+".points", e.Points, 0, maxPoints), between(key+".daily_cap", e.DailyCap, 0, maxCap)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (s Settings) validateLevels() error {
+func (s *Settings) validateLevels() error {
+	if len(s.Levels) > maxLevels {
+		return wrong("levels", "more than %d", maxLevels)
+	}
 	for i, l := range s.Levels {
-		if i == 0 && l.Threshold != 0 {
-			return fmt.Errorf("level %d: the lowest level starts at 0", l.Number)
-		}
-		if i > 0 && (l.Number <= s.Levels[i-1].Number || l.Threshold <= s.Levels[i-1].Threshold) {
-			return fmt.Errorf("level %d: numbers and thresholds must ascend", l.Number)
+		key := keyOf("levels", i)
+		switch {
+		case i == 0 && l.Threshold != 0:
+			return wrong(key+".threshold", "%d: the lowest level starts at 0", l.Threshold)
+		case l.Number < 1 || i > 0 && l.Number <= s.Levels[i-1].Number:
+			return wrong(key+".number", "%d: numbers begin at 1 and must ascend", l.Number)
+		case i > 0 && l.Threshold <= s.Levels[i-1].Threshold:
+			return wrong(key+".threshold", "%d: thresholds must ascend, and the level before begins at %d", l.Threshold, s.Levels[i-1].Threshold)
+		case tooLong(l.Name, MaxName):
+			return wrong(key+".name", "more than %d characters", MaxName)
 		}
 	}
-	return nil
+	return oneOf("level_change", s.LevelChange, LevelKeep, LevelFit)
 }
 
 // Location is the merchant's time zone.
@@ -467,11 +453,6 @@ func (s *Snapshot) LevelOf(m Member) (level, next *Level) {
 		return &s.Levels[i], next
 	}
 	return s.LevelAt(m.Growth)
-}
-
-// pointsFor is how many points an amount in fen earns: one rounding, down.
-func (s *Snapshot) pointsFor(fen int64) int64 {
-	return fen * s.Points.Rate.Num / (100 * s.Points.Rate.Den)
 }
 
 // ruleInForce tells whether points can be granted at t.

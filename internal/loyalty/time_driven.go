@@ -19,10 +19,10 @@ func (c BookDue) Refs() Refs { return Refs{Who: c.Who} }
 // Decide refuses: MemberNotFound, MembersDisagree.
 func (c BookDue) Decide(v *View, at Stamp) (Effects, DueBooked, error) {
 	a, err := open(v, c.Who, at)
-	if err != nil || len(a.entries)+a.periods == 0 {
+	if err != nil || len(a.entries)+a.settled == 0 {
 		return Effects{}, DueBooked{}, err
 	}
-	return a.effects(), DueBooked{len(a.entries) + a.periods}, nil
+	return a.effects(), DueBooked{len(a.entries) + a.settled}, nil
 }
 
 // LapseCoupons books the end of coupons whose time is over, so that partners

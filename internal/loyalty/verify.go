@@ -32,6 +32,7 @@ type Verifier struct {
 	orders    map[OrderKey]*Order
 	sums      map[OrderKey]*Order // of booked refunds, by their order
 	claims    map[int64]int64     // coupons by template
+	counted   map[int64]counted   // by entry
 	at        Instant
 	found     []Difference
 }
@@ -41,6 +42,9 @@ type MemberRows struct {
 	Lots   []Lot
 	Lapsed []Lapsed
 	Claims []Claims
+	// LevelMoves are ascending.
+	LevelMoves []LevelMove
+	Tallies    []Tally
 }
 
 // NewVerifier is for one member.
@@ -49,7 +53,7 @@ func NewVerifier(member int64) *Verifier {
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
 		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
 		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, firstBack: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
-		sums: map[OrderKey]*Order{}, claims: map[int64]int64{},
+		sums: map[OrderKey]*Order{}, claims: map[int64]int64{}, counted: map[int64]counted{},
 	}
 }
 
@@ -91,6 +95,7 @@ func (v *Verifier) Entry(e Entry) {
 	v.equal(name("parts"), sum, e.Points+e.Pending+e.Deficit)
 	v.total(e)
 	v.stored[e.No], v.amounts[e.No] = e.Reversed, e.Amount
+	v.decision(e, name)
 }
 
 // move books one part of an entry into its lot.
@@ -170,6 +175,8 @@ func (v *Verifier) Differences(m Member, rows MemberRows, snap *Snapshot) []Diff
 	v.compareOrders(m)
 	v.equal("coupons", m.Coupons, w.Coupons)
 	v.compareClaims(rows.Claims)
+	v.compareTallies(rows.Tallies)
+	v.compareLevelMoves(m, rows.LevelMoves)
 	for no, stored := range v.stored {
 		v.equal(fmt.Sprintf("entry %d reversed", no), stored, v.reversed[no])
 		if back := v.reversed[no]; back > v.amounts[no] {

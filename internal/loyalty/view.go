@@ -3,6 +3,7 @@ package loyalty
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // View is what one command may see: the rows that its Refs name. Asking for
@@ -12,6 +13,8 @@ type View struct {
 	ws    *WorkingSet
 	refs  *Refs
 	names map[Identity]bool // of the refs, made when first asked for
+	// recalled is what a replay knows of earlier tests of multipliers, by id.
+	recalled map[string]Miss
 }
 
 // Snapshot is the rules of the command's merchant.
@@ -242,4 +245,50 @@ func (v *View) marks(member int64) Marks {
 		return Marks{}
 	}
 	return Marks{Labels: slices.Clone(m.Labels), Cards: slices.Clone(m.Cards)}
+}
+
+// birthday is the month and day of the member's birth; the month is 0 if nobody
+// knows.
+func (v *View) birthday(member int64) (time.Month, int) {
+	s := v.state(member)
+	if s.profile != nil {
+		return time.Month(s.profile.BirthMonth), s.profile.BirthDay
+	}
+	return s.born.month, s.born.day
+}
+
+// labels are the member's, as the rules may ask for them.
+func (v *View) labels(member int64) []string {
+	if m := v.state(member).marks; m != nil {
+		return m.Labels
+	}
+	return nil
+}
+
+// levelMoves are the member's changes of level that may matter to the rules,
+// ascending.
+func (v *View) levelMoves(member int64) []LevelMove {
+	return v.state(member).moves.where(func(*LevelMove) bool { return true })
+}
+
+// tally is how much has been counted under a key that the rules need.
+func (v *View) tally(member int64, k TallyKey) int64 {
+	s := v.state(member)
+	if n, there := s.tallies[k]; there {
+		return n
+	}
+	wanted := func(r TallyRange) bool { return r.Name == k.Name && r.From <= k.Day && k.Day <= r.To }
+	if !s.created && !slices.ContainsFunc(v.ws.RuleNeeds(v.refs).Tallies, wanted) {
+		panic(fmt.Sprintf("loyalty: tally %s that no rule needs", k.Name))
+	}
+	return 0
+}
+
+// personalMiss tells why a multiplier does not hold by what is personal. In a
+// replay the record says what was found at the time.
+func (v *View) personalMiss(m *Multiplier, f *facts) Miss {
+	if miss, known := v.recalled[m.ID]; known {
+		return miss
+	}
+	return m.When.missPersonal(f)
 }

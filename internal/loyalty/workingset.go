@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 )
 
 // WorkingSet is what a batch has loaded, with the effects of the commands that
@@ -20,6 +21,12 @@ type WorkingSet struct {
 // Bound is what a name leads to: a member, and for numbers of orders and
 // coupons the row's number with the member. The zero Bound is nobody.
 type Bound struct{ Member, Row int64 }
+
+// birth is when a member was born; the month is 0 if nobody knows.
+type birth struct {
+	month time.Month
+	day   int
+}
 
 type binding struct{ loaded, now Bound }
 
@@ -61,6 +68,11 @@ type memberState struct {
 	claimed map[int64]bool  // changed
 	marks   *Marks
 	marked  bool // marks changed
+
+	tallies map[TallyKey]int64
+	tallied map[TallyKey]bool // changed
+	born    birth
+	moves   rowsOf[LevelMove]
 
 	streams map[string]int64 // newest event's number, by app
 	events  []Callback       // to append
@@ -184,6 +196,17 @@ func (ws *WorkingSet) PutClaims(c Claims) { set(&ws.state(c.Member).claims, c.Te
 // PutMarks stores labels and paid cards as loaded.
 func (ws *WorkingSet) PutMarks(member int64, m Marks) { ws.state(member).marks = &m }
 
+// PutTally stores a tally as loaded.
+func (ws *WorkingSet) PutTally(t Tally) { set(&ws.state(t.Member).tallies, t.TallyKey, t.Points) }
+
+// PutLevelMove stores a member's way to another level, as loaded.
+func (ws *WorkingSet) PutLevelMove(m LevelMove) { set(&ws.state(m.Member).moves.rows, m.No, m) }
+
+// PutBirthday stores the month and day of a member's birth, as loaded.
+func (ws *WorkingSet) PutBirthday(member int64, month time.Month, day int) {
+	ws.state(member).born = birth{month, day}
+}
+
 // PutStream stores how far an app's events of a member go, as loaded.
 func (ws *WorkingSet) PutStream(s Stream) { set(&ws.state(s.Member).streams, s.App, s.Last) }
 
@@ -304,6 +327,13 @@ func (ws *WorkingSet) Apply(e Effects) {
 	if e.Marks != nil {
 		s.marks, s.marked = e.Marks, true
 	}
+	for _, t := range e.Tallies {
+		set(&s.tallies, t.TallyKey, t.Points)
+		set(&s.tallied, t.TallyKey, true)
+	}
+	for _, m := range e.LevelMoves {
+		s.moves.apply(m.No, m)
+	}
 	s.audit = append(s.audit, e.Audit...)
 	if e.Key != nil {
 		s.addKey(e.Key)
@@ -420,7 +450,9 @@ type Changes struct {
 	NewCoupons   []Coupon
 	Coupons      []Coupon // that were there before
 	Claims       []Claims
-	Marks        []MarksRow // replace all of the member's
+	LevelMoves   []LevelMove // new
+	Tallies      []Tally     // to insert or replace
+	Marks        []MarksRow  // replace all of the member's
 	NewTemplates []Template
 	Templates    []Template // whose Issued moved
 
@@ -518,6 +550,12 @@ func (s *memberState) collect(id int64, c *Changes) {
 	c.OrderInfos = append(c.OrderInfos, s.infos...)
 	if s.forget {
 		c.Forgotten = append(c.Forgotten, id)
+	}
+	for _, no := range s.moves.fresh {
+		c.LevelMoves = append(c.LevelMoves, s.moves.rows[no])
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(s.tallied), compareTallies) {
+		c.Tallies = append(c.Tallies, Tally{id, k, s.tallies[k]})
 	}
 	for _, t := range ascending(s.claimed) {
 		c.Claims = append(c.Claims, Claims{id, t, s.claims[t]})

@@ -24,7 +24,7 @@ func Merchants() []*loyalty.Snapshot {
 	build := func(id string, offset int64, change func(*loyalty.Settings)) *loyalty.Snapshot {
 		s := loyalty.DefaultSettings()
 		s.Events = append(s.Events,
-			loyalty.Event{Name: "sign_in", Direction: loyalty.Credit, Points: 5, Operation: loyalty.OpSignIn})
+			loyalty.Event{Name: "sign_in", Direction: loyalty.Credit, Points: 5, DailyCap: 5, Operation: loyalty.OpSignIn})
 		s.MaxCredit = 1_000
 		change(&s)
 		snap, err := loyalty.NewSnapshot(id, 1, offset, s)
@@ -43,6 +43,11 @@ func Merchants() []*loyalty.Snapshot {
 			s.RegisterGift = 20
 			s.Orders = loyalty.OrderRules{Score: loyalty.ScoreRule, EarlyRefund: loyalty.EarlyPark, ParkDays: 10}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 20}
+			s.Points.Rounding, s.Points.Caps.PerDay = loyalty.RoundNearest, 700
+			s.Points.Multipliers = []loyalty.Multiplier{
+				{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
+				{ID: "weekend", Factor: 15_000, When: loyalty.Condition{Weekdays: []int{6, 7}}},
+			}
 		}),
 		build("negative", 40*day, func(s *loyalty.Settings) {
 			s.Clawback, s.GiveBack = loyalty.ClawbackNegative, loyalty.GiveBackVoid
@@ -64,6 +69,12 @@ func Merchants() []*loyalty.Snapshot {
 				loyalty.EventPointsExpiring, loyalty.EventCouponExpired,
 			}
 			s.Points.Rate = loyalty.Fraction{Num: 2, Den: 3}
+			s.Orders.Score, s.Points.Rounding, s.Points.Combine = loyalty.ScoreRule, loyalty.RoundUp, loyalty.CombineAdd
+			s.Points.Caps.PerOrder = 250
+			s.Points.Multipliers = []loyalty.Multiplier{
+				{ID: "level", Factor: 12_500, When: loyalty.Condition{Levels: []int64{2, 3, 4, 5, 6, 7}}},
+				{ID: "label", Factor: 5_000, When: loyalty.Condition{Labels: []string{"标签1", "标签2", "标签3"}}},
+			}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingMonths, N: 1}
 		}), "app-a", "app-b"),
 		told(build("waiting", -7*day, func(s *loyalty.Settings) {
@@ -74,6 +85,13 @@ func Merchants() []*loyalty.Snapshot {
 		}), "app-c"),
 		build("own-lot", 0, func(s *loyalty.Settings) {
 			s.OwnLotOnly, s.Clawback = true, loyalty.ClawbackNegative
+			s.Orders.Score, s.Points.Basis, s.Points.Combine = loyalty.ScoreRule, loyalty.BasisGoods, loyalty.CombineMultiply
+			s.Points.Caps = loyalty.Caps{PerOrder: 300, PerMember: 20_000}
+			s.Points.Multipliers = []loyalty.Multiplier{
+				{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
+				{ID: "tobacco", Factor: 0, When: loyalty.Condition{BarCodes: []string{"6901028004770"}}},
+				{ID: "store", Factor: 13_333, When: loyalty.Condition{Stores: []string{"18756"}}},
+			}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 15}
 		}),
 		build("no-rule", 0, func(s *loyalty.Settings) {
@@ -289,6 +307,10 @@ func (g *generator) register(merchant string) loyalty.RegisterMember {
 	if g.chance(40) {
 		c.Profile.Nickname = fmt.Sprintf("会员%d", g.pick(5))
 	}
+	if g.chance(10) {
+		c.Profile.BirthMonth, c.Profile.BirthDay = 1+g.pick(6), 1+g.pick(28)
+		c.Profile.Birthday = fmt.Sprintf("1990-%02d-%02d", c.Profile.BirthMonth, c.Profile.BirthDay)
+	}
 	if g.chance(25) {
 		c.Profile.OuterUserID = fmt.Sprintf("outer%d", g.pick(8))
 	}
@@ -318,7 +340,7 @@ func (g *generator) change(merchant string) loyalty.ChangePoints {
 	}
 	if g.chance(60) {
 		c.KeyOp, c.ID = loyalty.KeyChange, fmt.Sprintf("c%d", g.pick(400))
-		c.Event = []string{"event_add", "event_add", "event_subtract", "event_subtract", "sign_in", "unknown"}[g.pick(6)]
+		c.Event = []string{"event_add", "event_add", "event_subtract", "event_subtract", "sign_in", "sign_in", "sign_in", "unknown"}[g.pick(8)]
 		c.Note.Reason = "测试"
 	} else {
 		c.KeyOp = []loyalty.KeyOperation{loyalty.KeyOpt, loyalty.KeyUpdate, loyalty.KeySend}[g.pick(3)]
@@ -330,6 +352,7 @@ func (g *generator) change(merchant string) loyalty.ChangePoints {
 		}
 		if g.chance(20) {
 			c.Points, c.Amount = 0, int64(g.pick(9_000))
+			c.Note.Detail.OrgCode = []string{"", "18756"}[g.pick(2)]
 		}
 	}
 	if c.Direction == loyalty.Debit || c.Event == "event_subtract" {

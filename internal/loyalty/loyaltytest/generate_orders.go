@@ -2,6 +2,7 @@ package loyaltytest
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -40,6 +41,12 @@ func (g *generator) recordOrder(merchant string, at loyalty.Instant) loyalty.Rec
 	}
 	if g.chance(30) {
 		c.Info = loyalty.OrderInfo{Store: "18756", Description: "测试", Papers: loyalty.OrderPapers{PaperNumber: "M05833549"}}
+	}
+	if g.chance(60) {
+		c.Info.Material = g.material()
+	}
+	if g.chance(20) {
+		c.ConsumedAt = at - loyalty.Instant(g.pick(20*24*3600*1000))
 	}
 	switch {
 	case g.chance(2):
@@ -242,6 +249,17 @@ func (g *generator) redeemCoupons(merchant string, at loyalty.Instant) loyalty.R
 		g.next = append(g.next, loyalty.Any(o), loyalty.Any(loyalty.PreviewRefund{RefundOrder: back}), loyalty.Any(back))
 	}
 	return c
+}
+
+// material is some lines of goods, that may come to less than the order, or more.
+func (g *generator) material() string {
+	var lines []string
+	for range 1 + g.pick(3) {
+		lines = append(lines, fmt.Sprintf(`{"ty":%q,"bar_code":%q,"price":"%d.%02d","quantity":%d}`,
+			[]string{"fresh", "dry"}[g.pick(2)], []string{"6901028004770", "6901028004771"}[g.pick(2)],
+			g.pick(200), g.pick(100), 1+g.pick(3)))
+	}
+	return "[" + strings.Join(lines, ",") + "]"
 }
 
 func (g *generator) mark(merchant string) loyalty.MarkMember {

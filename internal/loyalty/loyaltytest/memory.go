@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -39,6 +40,8 @@ type Memory struct {
 	templates  map[int64]loyalty.Template
 	events     []loyalty.Callback
 	streams    map[int64]map[string]int64
+	moves      map[int64]map[int64]loyalty.LevelMove
+	tallies    map[int64]map[loyalty.TallyKey]int64
 }
 
 // NewMemory is an empty store with the merchants' rules.
@@ -52,6 +55,7 @@ func NewMemory(snapshots ...*loyalty.Snapshot) *Memory {
 		orders: map[int64]map[int64]loyalty.Order{}, infos: map[int64]map[int64]loyalty.OrderInfoRow{},
 		coupons: map[int64]map[int64]loyalty.Coupon{}, claims: map[int64]map[int64]int64{},
 		marks: map[int64]loyalty.MarksRow{}, templates: map[int64]loyalty.Template{}, streams: map[int64]map[string]int64{},
+		moves: map[int64]map[int64]loyalty.LevelMove{}, tallies: map[int64]map[loyalty.TallyKey]int64{},
 	}
 	for _, s := range snapshots {
 		m.snapshots[s.Merchant] = s
@@ -120,6 +124,7 @@ func (tx *memoryTx) Load(_ context.Context, refs []loyalty.Refs) (*loyalty.Worki
 			}
 		}
 		tx.loadNamed(ws, &refs[i])
+		tx.loadNeeds(ws, ws.RuleNeeds(&refs[i]))
 	}
 	return ws, nil
 }
@@ -145,6 +150,33 @@ func (tx *memoryTx) loadNamed(ws *loyalty.WorkingSet, r *loyalty.Refs) {
 		for _, id := range ws.Held(r) {
 			if n, ok := tx.claims[id][t.ID]; ok {
 				ws.PutClaims(loyalty.Claims{Member: id, Template: t.ID, Count: n})
+			}
+		}
+	}
+}
+
+// loadNeeds reads what the rules want to look at.
+func (tx *memoryTx) loadNeeds(ws *loyalty.WorkingSet, needs loyalty.RuleNeeds) {
+	id := needs.Member
+	if needs.Birthday {
+		p := tx.profiles[id]
+		ws.PutBirthday(id, time.Month(p.BirthMonth), p.BirthDay)
+	}
+	if needs.Labels {
+		ws.PutMarks(id, tx.marks[id].Marks)
+	}
+	if needs.LevelAt != 0 {
+		for _, no := range slices.Sorted(maps.Keys(tx.moves[id])) {
+			if m := tx.moves[id][no]; m.At > needs.LevelAt {
+				ws.PutLevelMove(m)
+				break
+			}
+		}
+	}
+	for _, wanted := range needs.Tallies {
+		for k, points := range tx.tallies[id] {
+			if k.Name == wanted.Name && wanted.From <= k.Day && k.Day <= wanted.To {
+				ws.PutTally(loyalty.Tally{Member: id, TallyKey: k, Points: points})
 			}
 		}
 	}
@@ -279,6 +311,12 @@ func (m *Memory) apply(c loyalty.Changes) {
 	for _, row := range c.Marks {
 		m.marks[row.Member] = row
 	}
+	for _, row := range c.LevelMoves {
+		inner(m.moves, row.Member)[row.No] = row
+	}
+	for _, t := range c.Tallies {
+		inner(m.tallies, t.Member)[t.TallyKey] = t.Points
+	}
 	for _, t := range append(slices.Clone(c.NewTemplates), c.Templates...) {
 		m.templates[t.ID] = t
 	}
@@ -311,6 +349,8 @@ type State struct {
 	Coupons    []loyalty.Coupon
 	Claims     []loyalty.Claims
 	Marks      []loyalty.MarksRow // members with at least one
+	LevelMoves []loyalty.LevelMove
+	Tallies    []loyalty.Tally
 	Templates  []loyalty.Template
 	Events     []loyalty.Callback
 	Streams    []loyalty.Stream
@@ -346,6 +386,10 @@ func (m *Memory) Dump(stored func(loyalty.Identity) string) State {
 		s.Coupons = appendAscending(s.Coupons, m.coupons[id])
 		for _, t := range slices.Sorted(maps.Keys(m.claims[id])) {
 			s.Claims = append(s.Claims, loyalty.Claims{Member: id, Template: t, Count: m.claims[id][t]})
+		}
+		s.LevelMoves = appendAscending(s.LevelMoves, m.moves[id])
+		for k, points := range m.tallies[id] {
+			s.Tallies = append(s.Tallies, loyalty.Tally{Member: id, TallyKey: k, Points: points})
 		}
 		if row := m.marks[id]; len(row.Labels)+len(row.Cards) > 0 {
 			s.Marks = append(s.Marks, row)
@@ -384,6 +428,9 @@ func (s *State) Sort() {
 	})
 	slices.SortFunc(s.Lapsed, func(a, b loyalty.LapsedRow) int {
 		return cmp.Or(cmp.Compare(a.Member, b.Member), compareLotKeys(a.LotKey, b.LotKey))
+	})
+	slices.SortFunc(s.Tallies, func(a, b loyalty.Tally) int {
+		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Day, b.Day))
 	})
 	slices.SortFunc(s.Keys, func(a, b loyalty.KeyRow) int {
 		return cmp.Or(cmp.Compare(a.Member, b.Member), cmp.Compare(a.Space, b.Space),
@@ -426,7 +473,11 @@ func (s *State) Verify(snapshots map[string]*loyalty.Snapshot) []loyalty.Differe
 		for _, c := range of(s.Coupons, m.ID, func(c loyalty.Coupon) int64 { return c.Member }) {
 			v.Coupon(c, templates[c.Template])
 		}
-		rows := loyalty.MemberRows{Claims: of(s.Claims, m.ID, func(c loyalty.Claims) int64 { return c.Member })}
+		rows := loyalty.MemberRows{
+			Claims:     of(s.Claims, m.ID, func(c loyalty.Claims) int64 { return c.Member }),
+			LevelMoves: of(s.LevelMoves, m.ID, func(m loyalty.LevelMove) int64 { return m.Member }),
+			Tallies:    of(s.Tallies, m.ID, func(t loyalty.Tally) int64 { return t.Member }),
+		}
 		for _, l := range of(s.Lots, m.ID, func(l loyalty.LotRow) int64 { return l.Member }) {
 			rows.Lots = append(rows.Lots, l.Lot)
 		}

@@ -136,6 +136,8 @@ func measure(steps []Step, state State) reach {
 		"put back in vain", "put back with grace", "put back and expired again", "expiry during a rollback", "release",
 		"order by rule", "refund by rule", "refund as asked", "refund parked", "parked refund booked", "parked refund declined",
 		"coupon back with its order", "coupon used for an order", "level above the lowest", "papers forgotten", "paid card",
+		"rule missed by birthday", "rule missed by label", "rule missed by level", "rule missed by goods", "rule missed by store", "rule missed by weekday",
+		"rule held for goods", "rule held", "cap reached", "tally lowered", "level moved", "level of a late order",
 		"refund previewed", "claim counted", "coupon lapsed",
 		"told of member.registered", "told of points.changed", "told of level.changed", "told of points.expiring",
 		"told of points.expired", "told of coupon.given", "told of coupon.used",
@@ -200,17 +202,24 @@ func (r reach) rows(state State) {
 		if o.Kind == loyalty.Refund && o.State == loyalty.Booked && o.Seq < landed[loyalty.OrderKey{Space: o.Space, No: o.Parent}] {
 			r["parked refund booked"]++
 		}
+		r.decision(o)
 		switch {
-		case o.Kind == loyalty.Purchase && o.Rule.EarnedBy == loyalty.ByRule && o.Points > 0:
+		case o.Kind == loyalty.Purchase && o.Decision.EarnedBy == loyalty.ByRule && o.Points > 0:
 			r["order by rule"]++
 		case o.State == loyalty.Parked:
 			r["refund parked"]++
 		case o.State == loyalty.Declined:
 			r["parked refund declined"]++
-		case o.Kind == loyalty.Refund && o.Rule.EarnedBy == loyalty.ByRule && o.Points > 0:
+		case o.Kind == loyalty.Refund && o.Decision.EarnedBy == loyalty.ByRule && o.Points > 0:
 			r["refund by rule"]++
 		case o.Kind == loyalty.Refund && o.Points > 0:
 			r["refund as asked"]++
+		}
+	}
+	r["level moved"] = len(state.LevelMoves)
+	for _, e := range state.Entries {
+		if e.Decision != nil && len(e.Decision.Caps) > 0 && e.Reversed > 0 {
+			r["tally lowered"]++
 		}
 	}
 	for _, e := range state.Events {
@@ -234,6 +243,27 @@ func (r reach) rows(state State) {
 	}
 	for _, c := range state.Claims {
 		r["claim counted"] += int(c.Count)
+	}
+}
+
+// decision counts what records say.
+func (r reach) decision(o loyalty.Order) {
+	d := &o.Decision
+	for _, t := range d.Tests {
+		switch {
+		case t.Miss != "":
+			r["rule missed by "+string(t.Miss)]++
+		case t.Fen > 0:
+			r["rule held for goods"]++
+		default:
+			r["rule held"]++
+		}
+		if t.ID == "level" && o.ConsumedAt < o.BookedAt-1000*3600 {
+			r["level of a late order"]++
+		}
+	}
+	if d.EarnedBy == loyalty.ByRule && d.Granted(d.Fen) < d.Uncapped(d.Fen) {
+		r["cap reached"]++
 	}
 }
 

@@ -1,0 +1,90 @@
+package loyalty
+
+// LevelChange says what other thresholds, or other levels, do to members who
+// hold a level already.
+type LevelChange string
+
+// The policies.
+const (
+	LevelKeep LevelChange = "keep" // nobody falls: a level that was reached is held
+	LevelFit  LevelChange = "fit"  // everybody gets what the growth value reaches
+)
+
+// LevelMove is a member's way from one level to another. The moves of a member
+// say which level it had at any time.
+type LevelMove struct {
+	Member int64
+	No     int64 // dense per member, from 1
+	At     Instant
+	From   int64
+	To     int64
+}
+
+// settleLevel makes the level what the growth value reaches, up and down, but
+// no lower than what an earlier period has earned for this one. A level that
+// only a returned purchase had reached is none.
+func (a *account) settleLevel() { a.setLevel(a.snap.levelFor(a.Held, a.Growth)) }
+
+func (a *account) setLevel(to int64) {
+	if to == a.Level {
+		return
+	}
+	a.LevelMoves++
+	a.levelMoves = append(a.levelMoves, LevelMove{Member: a.ID, No: a.LevelMoves, At: a.now, From: a.Level, To: to})
+	a.Level = to
+}
+
+// alignLevel brings a member to the levels as they are now. Commands settle the
+// level of their member, so one that does not fit comes from before a change of
+// the levels.
+func (a *account) alignLevel() {
+	fitting := a.snap.levelFor(a.Held, a.Growth)
+	if fitting == a.Level {
+		return
+	}
+	a.settled++
+	if fitting < a.Level && a.snap.LevelChange == LevelKeep {
+		a.Held = max(a.Held, a.snap.atMost(a.Level))
+	}
+	a.settleLevel()
+}
+
+// Aligned tells whether a member stands as the present levels and periods want.
+func (s *Snapshot) Aligned(m *Member) bool {
+	noPeriods := s.Growth.Period.Kind == PeriodLife
+	return m.Level == s.levelFor(m.Held, m.Growth) && noPeriods == (m.PeriodEnd == Never)
+}
+
+// levelFor is the number of the level that growth reaches, not below what is
+// held as far as there is such a level.
+func (s *Snapshot) levelFor(held, growth int64) int64 {
+	if level, _ := s.LevelAt(growth); level != nil {
+		return max(level.Number, s.atMost(held))
+	}
+	return 0
+}
+
+// atMost is the highest level that is not above number; 0 for none.
+func (s *Snapshot) atMost(number int64) int64 {
+	var highest int64
+	for _, l := range s.Levels {
+		if l.Number <= number {
+			highest = l.Number
+		}
+	}
+	return highest
+}
+
+// levelAt is the level that the member had at a time.
+func (a *account) levelAt(at Instant) int64 {
+	moves := a.levelMoves
+	if a.view != nil {
+		moves = append(a.view.levelMoves(a.ID), moves...)
+	}
+	for _, m := range moves {
+		if m.At > at {
+			return m.From
+		}
+	}
+	return a.Level
+}

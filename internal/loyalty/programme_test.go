@@ -1,0 +1,190 @@
+package loyalty_test
+
+import (
+	"testing"
+
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/loyalty/loyaltytest"
+)
+
+// A refund takes back in proportion of what its order earned with everything
+// that held then, rounded once, whatever the programme has become.
+func TestARefundGoesByTheRecord(t *testing.T) {
+	t.Parallel()
+	w, who := shopper(t, func(s *loyalty.Settings) {
+		s.Points.Rounding = loyalty.RoundUp
+		s.Points.Multipliers = []loyalty.Multiplier{multiplier("fresh", 25_000, loyalty.Condition{Categories: []string{"fresh"}})}
+	})
+	o := w.Order(who, "o", 10_001, unnamed) // 60 x 2.5 + 40.01
+	o.Info.Material = goods
+	if got := loyaltytest.Must(w, o).Points; got != 191 {
+		t.Fatalf("%d points earned, want 191", got)
+	}
+	w.Change(func(s *loyalty.Settings) {
+		s.Points.Multipliers, s.Points.Rate, s.Points.Rounding = nil, loyalty.Fraction{Num: 9, Den: 1}, loyalty.RoundDown
+	})
+	var back int64
+	for i, c := range []struct{ fen, points int64 }{{1, 1}, {5_000, 95}, {4_999, 94}, {1, 1}} {
+		got := loyaltytest.Must(w, w.Refund(who, string(rune('a'+i)), "o", c.fen, unnamed))
+		if got.Points != c.points {
+			t.Errorf("refund %d of %d fen took %d points, want %d", i, c.fen, got.Points, c.points)
+		}
+		back += got.Points
+	}
+	if back != 191 || w.Member(who).Balance != 0 {
+		t.Errorf("%d of 191 points came back, balance %d", back, w.Member(who).Balance)
+	}
+}
+
+// Caps count what the rule granted, by the day of the purchase, and what is
+// taken back makes room again.
+func TestCapsCountWhatTheRuleGranted(t *testing.T) {
+	t.Parallel()
+	w, who := shopper(t, func(s *loyalty.Settings) { s.Points.Caps = loyalty.Caps{PerDay: 100, PerMember: 150} })
+	order := func(no string, fen int64, daysAgo int, want int64) {
+		t.Helper()
+		c := w.Order(who, no, fen, unnamed)
+		c.ConsumedAt = loyalty.InstantOf(w.Now.AddDate(0, 0, -daysAgo))
+		if got := loyaltytest.Must(w, c); got.Points != want {
+			t.Errorf("order %s earned %d points, want %d: %+v", no, got.Points, want, w.OrderRow(no).Decision.Caps)
+		}
+	}
+	order("a", 7_000, 0, 70)
+	order("b", 7_000, 0, 30) // the day is full
+	order("c", 7_000, 1, 50) // yesterday has room, the member has not
+	order("d", 7_000, 0, 0)  // both are full
+	loyaltytest.Must(w, w.Refund(who, "ra", "a", 7_000, unnamed))
+	order("e", 10_000, 0, 70) // what came back makes room
+	loyaltytest.Must(w, w.Refund(who, "rc", "c", 3_500, unnamed))
+	order("f", 10_000, 0, 0) // of another day: today is full again
+	w.Days(1)
+	order("g", 10_000, 0, 15) // a half of 50 - 35 points came back: min(50, earned by what is left)
+	loyaltytest.Must(w, loyalty.ChangePoints{Who: who, Direction: loyalty.Credit, Operation: loyalty.OpManualGrant, Points: 500})
+	loyaltytest.Must(w, loyalty.ChangePoints{Who: who, Direction: loyalty.Credit, Operation: loyalty.OpManualGrant, Amount: 900})
+	if m := w.Member(who); m.Balance != 150+500 {
+		t.Errorf("balance %d", m.Balance)
+	}
+	w.Change(func(s *loyalty.Settings) { s.Points.Caps = loyalty.Caps{} })
+	order("h", 10_000, 0, 100)
+}
+
+// What goes beyond the day's cap of an event is refused as a whole; a rollback
+// makes room for another try on the same day.
+func TestAnEventHasItsDailyCap(t *testing.T) {
+	t.Parallel()
+	w, who := shopper(t, func(s *loyalty.Settings) {
+		s.Events = append(s.Events,
+			loyalty.Event{Name: "sign_in", Direction: loyalty.Credit, Points: 5, DailyCap: 5, Operation: loyalty.OpSignIn},
+			loyalty.Event{Name: "game", Direction: loyalty.Debit, DailyCap: 30, Operation: loyalty.OpExchange})
+	})
+	book := func(id, event string, points int64) error {
+		_, err := loyaltytest.Do(w, loyalty.ChangePoints{Who: who, Event: event, Points: points, ID: id, KeyOp: loyalty.KeyChange})
+		return err
+	}
+	wantBooked(t, book("a", "sign_in", 0))
+	wantBooked(t, book("a", "sign_in", 0)) // a repeat books nothing
+	wantError(t, book("b", "sign_in", 0), loyalty.DailyCapReached)
+	loyaltytest.Must(w, loyalty.RollBackChange{Who: who, ChangeID: "a"})
+	wantBooked(t, book("c", "sign_in", 0))
+	wantBooked(t, book("d", "event_add", 1_000))
+	wantBooked(t, book("e", "game", 20))
+	wantError(t, book("f", "game", 11), loyalty.DailyCapReached)
+	wantBooked(t, book("g", "game", 10))
+	w.Days(1)
+	wantBooked(t, book("h", "sign_in", 0))
+	wantBooked(t, book("i", "game", 30))
+	loyaltytest.Must(w, loyalty.RollBackChange{Who: who, ChangeID: "g"}) // of the day before
+	wantError(t, book("j", "game", 1), loyalty.DailyCapReached)
+}
+
+// An order that comes late earns by the level that the member had when it was
+// paid.
+func TestALateOrderEarnsByTheLevelOfItsTime(t *testing.T) {
+	t.Parallel()
+	w, who := shopper(t, func(s *loyalty.Settings) {
+		s.Points.Multipliers = []loyalty.Multiplier{multiplier("gold", 20_000, loyalty.Condition{Levels: []int64{2, 3}})}
+	})
+	then := w.Now
+	w.Days(1)
+	loyaltytest.Must(w, w.Order(who, "up", 30_000, unnamed)) // to level 2
+	w.Days(1)
+	loyaltytest.Must(w, w.Order(who, "further", 70_000, unnamed)) // to level 3
+	w.Days(1)
+	for no, c := range map[string]struct {
+		daysLater int
+		level     int64
+		points    int64
+	}{"before": {0, 1, 100}, "between": {1, 2, 200}, "after": {2, 3, 200}, "now": {3, 3, 200}} {
+		o := w.Order(who, no, 10_000, unnamed)
+		o.ConsumedAt = loyalty.InstantOf(then.AddDate(0, 0, c.daysLater))
+		got := loyaltytest.Must(w, o)
+		if d := w.OrderRow(no).Decision; d.Level != c.level || got.Points != c.points {
+			t.Errorf("%s: %d points at level %d, want %d at %d", no, got.Points, d.Level, c.points, c.level)
+		}
+	}
+}
+
+// Other thresholds reach every member: with its next command, with a read, and
+// with the job that looks for the idle.
+func TestOtherLevelsReachEveryMember(t *testing.T) {
+	t.Parallel()
+	thresholds := func(second, third int64) func(*loyalty.Settings) {
+		return func(s *loyalty.Settings) {
+			s.Levels = []loyalty.Level{{Number: 1, Name: "a"}, {Number: 2, Name: "b", Threshold: second}, {Number: 3, Name: "c", Threshold: third}}
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		policy loyalty.LevelChange
+		change func(*loyalty.Settings)
+		want   int64 // of a member at level 2 with a growth value of 500
+	}{
+		{"raised and kept", loyalty.LevelKeep, thresholds(600, 1_000), 2},
+		{"raised and fitting", loyalty.LevelFit, thresholds(600, 1_000), 1},
+		{"lowered", loyalty.LevelKeep, thresholds(100, 500), 3},
+		{"level taken out", loyalty.LevelKeep, func(s *loyalty.Settings) { s.Levels = []loyalty.Level{{Number: 1}, {Number: 3, Threshold: 1_000}} }, 1},
+		{"no levels at all", loyalty.LevelKeep, func(s *loyalty.Settings) { s.Levels = nil }, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, who := shopper(t, thresholds(400, 1_000))
+			loyaltytest.Must(w, w.Order(who, "o", 50_000, unnamed))
+			if m := w.Member(who); m.Level != 2 || m.Growth != 500 {
+				t.Fatalf("level %d, growth %d", m.Level, m.Growth)
+			}
+			w.Change(func(s *loyalty.Settings) {
+				c.change(s)
+				s.LevelChange = c.policy
+			})
+			state := w.Store.Dump(nil)
+			if m, _ := loyalty.AsOf(state.Members[0], nil, w.Rules, loyalty.InstantOf(w.Now)); m.Level != c.want {
+				t.Errorf("a read sees level %d, want %d", m.Level, c.want)
+			}
+			if done := loyaltytest.Must(w, loyalty.BookDue{Who: who}); done.Entries == 0 && c.name != "raised and kept" {
+				t.Error("the job found nothing to do")
+			}
+			if m := w.Member(who); m.Level != c.want {
+				t.Errorf("level %d, want %d", m.Level, c.want)
+			}
+			if done := loyaltytest.Must(w, loyalty.BookDue{Who: who}); done.Entries != 0 {
+				t.Error("there is something to do again")
+			}
+			// A refund goes down to what is held, no further.
+			loyaltytest.Must(w, w.Refund(who, "r", "o", 50_000, unnamed))
+			held := min(c.want, 1)
+			if c.policy == loyalty.LevelKeep && c.name == "raised and kept" {
+				held = 2
+			}
+			if m := w.Member(who); m.Level != held {
+				t.Errorf("level %d after the refund, want %d", m.Level, held)
+			}
+		})
+	}
+}
+
+func wantBooked(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("refused: %v", err)
+	}
+}
