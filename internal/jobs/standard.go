@@ -19,6 +19,15 @@ type Look interface {
 	Snapshot(ctx context.Context, merchant string) (*loyalty.Snapshot, error)
 	// DueMembers are members of whom points, a period or a lot's end are due.
 	DueMembers(ctx context.Context, merchant string, now loyalty.Instant, limit int) ([]int64, error)
+	// MembersReached is the version of a merchant's settings, and whether all its
+	// members have been brought to the levels and periods of it.
+	MembersReached(ctx context.Context, merchant string) (version int64, reached bool, err error)
+	// UnalignedMembers looks at a range of the merchant's members for those that
+	// do not stand as the present levels and periods want, and says where to go
+	// on; next is 0 after the last.
+	UnalignedMembers(ctx context.Context, merchant string, from int64) (ids []int64, next int64, err error)
+	// SetMembersReached notes that all members have been brought to a version.
+	SetMembersReached(ctx context.Context, merchant string, version int64) error
 	// EndedCoupons are coupons whose end has come and is not booked yet.
 	EndedCoupons(ctx context.Context, merchant string, now loyalty.Instant, limit int) ([]loyalty.LapseCoupons, error)
 	// ExpiringMembers are members whose points expire until the instant and who
@@ -58,6 +67,7 @@ type Worker struct {
 
 // The names of the standard jobs, as operators write them.
 const (
+	Levels   = "levels"   // members brought to other levels or periods
 	Due      = "due"      // points released and expired, periods ended
 	Coupons  = "coupons"  // coupons whose end has come
 	Expiring = "expiring" // partners are told which points will expire
@@ -65,13 +75,14 @@ const (
 	Cleanup  = "cleanup"  // tokens and keys past their life
 )
 
-// Standard are all jobs, in the order in which a round makes sense: what is due
-// first.
+// Standard are all jobs, in the order in which a round makes sense: the present
+// rules first, then what is due.
 func (w *Worker) Standard() []Job {
 	if w.Now == nil {
 		w.Now = time.Now
 	}
 	return []Job{
+		{Name: Levels, Every: minuteRound, Run: w.levels},
 		{Name: Due, Every: minuteRound, Run: w.due},
 		{Name: Coupons, Every: minuteRound, Run: w.coupons},
 		{Name: Expiring, Every: hourlyRound, Run: w.expiring},
@@ -82,14 +93,47 @@ func (w *Worker) Standard() []Job {
 
 func (w *Worker) now() loyalty.Instant { return loyalty.InstantOf(w.Now()) }
 
+// levels brings idle members to a merchant's other levels or periods, once after
+// each change of the settings. Whoever calls meanwhile is brought there by the
+// call, and new members begin there, so one way through all of them is enough.
+func (w *Worker) levels(ctx context.Context, merchant string) (done int, err error) {
+	version, reached, err := w.Look.MembersReached(ctx, merchant)
+	if err != nil || reached {
+		return 0, err
+	}
+	var failed error
+	for from := int64(1); from != 0; {
+		var ids []int64
+		if ids, from, err = w.Look.UnalignedMembers(ctx, merchant, from); err != nil {
+			return done, err
+		}
+		n, broken, err := submitAll(ctx, w.Writer, bookDue(merchant, ids))
+		done += n
+		if err != nil {
+			return done, err
+		}
+		if failed == nil {
+			failed = broken
+		}
+	}
+	if failed != nil { // the next round looks again
+		return done, failed
+	}
+	return done, w.Look.SetMembersReached(ctx, merchant, version)
+}
+
+func bookDue(merchant string, ids []int64) []loyalty.BookDue {
+	commands := make([]loyalty.BookDue, len(ids))
+	for i, id := range ids {
+		commands[i].Who = loyalty.Who{Merchant: merchant, ID: id}
+	}
+	return commands
+}
+
 func (w *Worker) due(ctx context.Context, merchant string) (int, error) {
 	return drain(ctx, w, func() ([]loyalty.BookDue, error) {
 		ids, err := w.Look.DueMembers(ctx, merchant, w.now(), lookLimit)
-		commands := make([]loyalty.BookDue, len(ids))
-		for i, id := range ids {
-			commands[i].Who = loyalty.Who{Merchant: merchant, ID: id}
-		}
-		return commands, err
+		return bookDue(merchant, ids), err
 	})
 }
 

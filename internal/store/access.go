@@ -25,9 +25,10 @@ const insertMerchant = `
 		clock_offset,
 		platform_key,
 		settings_version,
+		members_version,
 		settings,
 		created_at
-	) VALUES (?, ?, ?, ?, ?, 1, ?, ?)
+	) VALUES (?, ?, ?, ?, ?, 1, 1, ?, ?)
 	ON CONFLICT DO NOTHING`
 
 // InsertMerchant implements access.Storage. The settings document is the first

@@ -53,6 +53,8 @@ type loader interface {
 	// third reads into f what the rows found lead to: what expired out of the
 	// given lots, and the given templates.
 	third(ctx context.Context, lots []loyalty.LotRow, templates []int64, f *found) error
+	// fourth reads into f what the rules want to look at besides.
+	fourth(ctx context.Context, n *ruleNeeds, f *found) error
 }
 
 // Load reads everything that refs name. A merchant that does not exist has no
@@ -97,7 +99,15 @@ func (b *batch) load(ctx context.Context, refs []loyalty.Refs) (*loyalty.Working
 			return nil, fmt.Errorf("read lapsed lots and templates: %w", err)
 		}
 	}
-	return ws, b.store.put(ws, r, &f, merchants)
+	if err := b.store.put(ws, r, &f, merchants); err != nil {
+		return nil, err
+	}
+	if needs := needsOf(ws, r, refs); needs != nil {
+		if err := b.loadNeeds(ctx, db, ws, needs); err != nil {
+			return nil, fmt.Errorf("read what rules need: %w", err)
+		}
+	}
+	return ws, nil
 }
 
 // lookUp is wave one.
@@ -151,10 +161,7 @@ func (s *Store) put(ws *loyalty.WorkingSet, r *rows, f *found, merchants map[int
 	for _, stream := range f.streams {
 		ws.PutStream(stream)
 	}
-	marks := marksOf(f.labels, f.cards)
-	for _, id := range r.marks {
-		ws.PutMarks(id, marks[id])
-	}
+	f.putMarks(ws, r.marks)
 	for _, row := range f.profiles {
 		p, err := s.openProfile(merchants[row.member], row)
 		if err != nil {

@@ -188,6 +188,20 @@ type found struct {
 	cards     []memberCard
 	lapsed    []loyalty.LapsedRow
 	templates []loyalty.Template // locked ones, and in the end those of coupons
+	birthdays []birthday
+	moves     []loyalty.LevelMove
+	tallies   []loyalty.Tally
+}
+
+// putMarks hands over the labels and cards found, of members who may have none.
+func (f *found) putMarks(ws *loyalty.WorkingSet, members []int64) {
+	if len(members) == 0 {
+		return
+	}
+	marks := marksOf(f.labels, f.cards)
+	for _, id := range members {
+		ws.PutMarks(id, marks[id])
+	}
 }
 
 // lotsOfEntries are the lots that the entries found have touched: a reversal

@@ -19,6 +19,7 @@ func TestDuePlans(t *testing.T) {
 		"selectEndedCoupons":    {endedCoupons(sqldb.SQLite), "coupon_ending (end_at<?)"},
 		"selectParkedRefunds":   {selectParkedRefunds, "parked_refund"},
 		"selectMembersFrom":     {selectMembersFrom, "INTEGER PRIMARY KEY (rowid>?)"},
+		"selectMemberRowsFrom":  {selectMemberRowsFrom, "INTEGER PRIMARY KEY (rowid>?)"},
 		"purgeKeys":             {purgeKeys, "(member_id=?)"},
 	} {
 		args := make([]any, strings.Count(p.query, "?"))

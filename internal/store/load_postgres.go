@@ -10,7 +10,8 @@ import (
 )
 
 // postgresLoader asks in three round trips: look-ups, locks, rows. Where entries
-// are reversed or coupons looked at there is a fourth for what those lead to.
+// are reversed or coupons looked at there is one more for what those lead to, and
+// one where rules look at more than that.
 type postgresLoader struct{ tx pgx.Tx }
 
 // planByKey tells the planner for this transaction what all statements of a
@@ -224,10 +225,7 @@ func (l *postgresLoader) second(ctx context.Context, n *names, r *rows, f *found
 	if len(r.streams) > 0 {
 		queue(b, &f.streams, scanStream, streamsOfMembers, r.streams)
 	}
-	if len(r.marks) > 0 {
-		queue(b, &f.labels, scanLabel, labelsOfMembers, r.marks)
-		queue(b, &f.cards, scanCard, cardsOfMembers, r.marks)
-	}
+	queueMarks(b, r.marks, f)
 	queueNamed(b, &f.keys, scanKey, keysNamed, r.keys, (*memberKey).record)
 	queueNamed(b, &f.entries, scanEntry, entriesOfKeys, r.keys, (*memberKey).record)
 	queueNamed(b, &f.entries, scanEntry, entriesNamed, r.entries, (*memberRow).record)

@@ -173,14 +173,21 @@ func (l *sqliteLoader) ofMembers(ctx context.Context, r *rows, f *found) error {
 	if err == nil && len(r.streams) > 0 {
 		err = collect(ctx, l.tx, &f.streams, scanStream, selectStreams, sqldb.List(sqldb.SQLite, r.streams))
 	}
-	if err == nil && len(r.marks) > 0 {
-		list := sqldb.List(sqldb.SQLite, r.marks)
-		err = errors.Join(
-			collect(ctx, l.tx, &f.labels, scanLabel, selectLabels, list),
-			collect(ctx, l.tx, &f.cards, scanCard, selectCards, list),
-		)
+	if err == nil {
+		err = l.marks(ctx, r.marks, f)
 	}
 	return err
+}
+
+func (l *sqliteLoader) marks(ctx context.Context, members []int64, f *found) error {
+	if len(members) == 0 {
+		return nil
+	}
+	list := sqldb.List(sqldb.SQLite, members)
+	return errors.Join(
+		collect(ctx, l.tx, &f.labels, scanLabel, selectLabels, list),
+		collect(ctx, l.tx, &f.cards, scanCard, selectCards, list),
+	)
 }
 
 // keysWithEntries reads keys, and names the entries that they made.

@@ -14,8 +14,8 @@ import (
 // command: MemberNotFound when nobody is named, MembersDisagree when one way
 // names somebody and another does not, or names somebody else.
 //
-// A member of whom nothing is due costs one statement. Otherwise the answer is
-// put together from one read snapshot.
+// A member of whom nothing is due, and whose level is that of the present rules,
+// costs one statement. Otherwise the answer is put together from one read snapshot.
 func (s *Store) Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (_ loyalty.Found, err error) {
 	defer func() { err = outage(err) }()
 	named, err := s.named(ctx, s.db.Read(), who, now, profile)
@@ -23,7 +23,7 @@ func (s *Store) Member(ctx context.Context, who loyalty.Who, now loyalty.Instant
 		return loyalty.Found{}, err
 	}
 	f := loyalty.Found{Member: named.Member, Snapshot: s.cached(named.mark)}
-	if f.Snapshot == nil || f.NextDueAt <= now+loyalty.Instant(named.mark.offset) {
+	if f.Snapshot == nil || f.NextDueAt <= now+loyalty.Instant(named.mark.offset) || !f.Snapshot.Aligned(&f.Member) {
 		return s.memberSlowly(ctx, who, now, profile)
 	}
 	if profile {
@@ -68,10 +68,11 @@ const selectLots = `SELECT ` + lotColumns + `
 	FROM lot
 	WHERE member_id = ?`
 
-// asOf brings a member to now. Its lots are read only when something is due.
+// asOf brings a member to now, and to the present rules. Its lots are read only
+// when that changes something.
 func (s *Store) asOf(ctx context.Context, q sqldb.Queryer, f *loyalty.Found, now loyalty.Instant) (due []loyalty.Entry, err error) {
 	at := now + loyalty.Instant(f.Snapshot.ClockOffset)
-	if f.NextDueAt > at {
+	if f.NextDueAt > at && f.Snapshot.Aligned(&f.Member) {
 		return nil, nil
 	}
 	var rows []loyalty.LotRow

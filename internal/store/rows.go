@@ -108,6 +108,7 @@ const memberColumns = `
 	audits,
 	orders,
 	coupons,
+	level_moves,
 	consume_count,
 	consume_fen,
 	held,
@@ -120,13 +121,13 @@ const memberColumns = `
 	merchant_id,
 	open_id`
 
-const memberInts, memberTexts = 23, 2
+const memberInts, memberTexts = 24, 2
 
 func memberRecord(m *loyalty.Member) record {
 	return record{
 		[]int64{
 			m.ID, int64(m.Status), m.Level, m.Growth, m.Earned, m.Used, m.Balance, m.Pending, m.Deficit,
-			m.Entries, m.Credits, m.Audits, m.Orders, m.Coupons, m.ConsumeCount, m.ConsumeFen,
+			m.Entries, m.Credits, m.Audits, m.Orders, m.Coupons, m.LevelMoves, m.ConsumeCount, m.ConsumeFen,
 			m.Held, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil),
 			int64(m.NextDueAt), int64(m.LastEntryAt), int64(m.RegisteredAt),
 		},
@@ -138,7 +139,7 @@ func memberRecord(m *loyalty.Member) record {
 func memberFields(m *loyalty.Member) []any {
 	return []any{
 		&m.ID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance, &m.Pending, &m.Deficit,
-		&m.Entries, &m.Credits, &m.Audits, &m.Orders, &m.Coupons, &m.ConsumeCount, &m.ConsumeFen,
+		&m.Entries, &m.Credits, &m.Audits, &m.Orders, &m.Coupons, &m.LevelMoves, &m.ConsumeCount, &m.ConsumeFen,
 		&m.Held, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil,
 		&m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt,
 		&m.Merchant, &m.OpenID,
@@ -167,9 +168,10 @@ const entryColumns = `
 	reason,
 	order_no,
 	activity,
-	detail`
+	detail,
+	decision`
 
-const entryInts, entryTexts = 14, 8
+const entryInts, entryTexts = 14, 9
 
 func entryRecord(e *loyalty.Entry) record {
 	return record{
@@ -177,7 +179,7 @@ func entryRecord(e *loyalty.Entry) record {
 			e.Member, e.No, int64(e.At), int64(e.Kind), e.Amount, e.Points, e.Pending, e.Deficit, e.Lapsed,
 			e.Balance, int64(e.Operation), e.Reverses, e.Reversed, e.Credits,
 		},
-		[]string{e.Parts.String(), e.App, e.Space, e.Event, e.Reason, e.OrderNo, e.Activity, detailText(e.Detail)},
+		[]string{e.Parts.String(), e.App, e.Space, e.Event, e.Reason, e.OrderNo, e.Activity, detailText(e.Detail), decisionText(e.Decision)},
 	}
 }
 
@@ -193,11 +195,11 @@ func detailText(d loyalty.Detail) string {
 }
 
 func scanEntry(row scanner) (e loyalty.Entry, err error) {
-	var parts, detail string
+	var parts, detail, decision string
 	if err := row.Scan(
 		&e.Member, &e.No, &e.At, &e.Kind, &e.Amount, &e.Points, &e.Pending, &e.Deficit, &e.Lapsed,
 		&e.Balance, &e.Operation, &e.Reverses, &e.Reversed, &e.Credits,
-		&parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail,
+		&parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail, &decision,
 	); err != nil {
 		return e, err
 	}
@@ -208,6 +210,12 @@ func scanEntry(row scanner) (e loyalty.Entry, err error) {
 		if err := json.Unmarshal([]byte(detail), &e.Detail); err != nil {
 			return e, fmt.Errorf("entry %d of member %d: detail is no JSON", e.No, e.Member)
 		}
+	}
+	if decision == "" {
+		return e, nil
+	}
+	if e.Decision, err = loyalty.ParseDecision(decision); err != nil {
+		return e, fmt.Errorf("entry %d of member %d: decision is no JSON", e.No, e.Member)
 	}
 	return e, nil
 }

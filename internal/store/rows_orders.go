@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/memberd/memberd/internal/loyalty"
@@ -36,16 +35,8 @@ func orderRecord(o *loyalty.Order) record {
 			o.Member, o.Seq, o.ID, int64(o.Kind), int64(o.State), int64(o.BookedAt), int64(o.ConsumedAt),
 			o.Amount, o.Points, o.Growth, o.Entry, o.Refunded, o.TakenBack, o.GrowthBack,
 		},
-		[]string{o.Space, o.No, o.Parent, ruleText(o.Rule), o.App},
+		[]string{o.Space, o.No, o.Parent, o.Decision.String(), o.App},
 	}
-}
-
-func ruleText(r loyalty.Rule) string {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // strings and integers only
-	}
-	return string(text)
 }
 
 func scanOrder(row scanner) (o loyalty.Order, err error) {
@@ -63,9 +54,11 @@ func scanOrderAnd(row scanner, o *loyalty.Order, more ...any) error {
 	}, more...)...); err != nil {
 		return err
 	}
-	if json.Unmarshal([]byte(rule), &o.Rule) != nil {
+	decision, err := loyalty.ParseDecision(rule)
+	if err != nil {
 		return fmt.Errorf("order %d of member %d: rule is no JSON", o.Seq, o.Member)
 	}
+	o.Decision = *decision
 	return nil
 }
 

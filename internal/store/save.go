@@ -34,6 +34,8 @@ type saveTexts struct {
 	insertCoupons   string
 	updateCoupons   string
 	upsertClaims    string
+	insertMoves     string
+	upsertTallies   string
 	deleteLabels    string
 	insertLabels    string
 	deleteCards     string
@@ -60,6 +62,7 @@ const memberChanges = `
 	audits,
 	orders,
 	coupons,
+	level_moves,
 	consume_count,
 	consume_fen,
 	held,
@@ -69,7 +72,7 @@ const memberChanges = `
 	next_due_at,
 	last_entry_at`
 
-const memberChangeInts = 22
+const memberChangeInts = 23
 
 // memberChangeRecord is the member's number and its changes.
 func memberChangeRecord(m *loyalty.Member) record {
@@ -129,6 +132,12 @@ func sharedTexts(d sqldb.Dialect) saveTexts {
 	) ` + values(d, claimInts, 0) + `
 	ON CONFLICT (member_id, template_id) DO UPDATE SET
 		count = excluded.count`,
+		insertMoves: `INSERT INTO level_move (` + moveColumns + `
+	) ` + values(d, moveInts, 0),
+		upsertTallies: `INSERT INTO tally (` + tallyColumns + `
+	) ` + values(d, tallyInts, tallyTexts) + `
+	ON CONFLICT (member_id, name, day) DO UPDATE SET
+		points = excluded.points`,
 		insertLabels: `INSERT INTO member_label (` + labelColumns + `
 	) ` + values(d, labelInts, labelTexts),
 		insertCards: `INSERT INTO paid_card (` + cardColumns + `

@@ -152,7 +152,7 @@ func savePostgres(ctx context.Context, tx pgx.Tx, s *saving) error {
 	return tx.SendBatch(ctx, b).Close()
 }
 
-// sendOrders queues what is left of orders, coupons and marks.
+// sendOrders queues what is left of orders, coupons, levels and marks.
 func sendOrders(b *pgx.Batch, t *saveTexts, s *saving) {
 	send(b, t.insertOrders, s.NewOrders, orderRecord)
 	send(b, t.updateOrders, s.Orders, orderChangeRecord)
@@ -162,6 +162,8 @@ func sendOrders(b *pgx.Batch, t *saveTexts, s *saving) {
 	send(b, t.insertCoupons, s.NewCoupons, couponRecord)
 	send(b, t.updateCoupons, s.Coupons, couponChangeRecord)
 	send(b, t.upsertClaims, s.Claims, claimRecord)
+	send(b, t.insertMoves, s.LevelMoves, moveRecord)
+	send(b, t.upsertTallies, s.Tallies, tallyRecord)
 	remove(b, t.deleteLabels, s.marked, numberRecord)
 	send(b, t.insertLabels, s.labels, labelRecord)
 	remove(b, t.deleteCards, s.marked, numberRecord)

@@ -97,7 +97,7 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	return x.err
 }
 
-// runOrders saves orders, coupons and marks.
+// runOrders saves orders, coupons, levels and marks.
 func runOrders(x *executor, t *saveTexts, s *saving) {
 	change(x, t.updateIssued, 1, s.Templates, issuedRecord)
 	run(x, t.insertTemplates, s.NewTemplates, templateRecord)
@@ -109,6 +109,8 @@ func runOrders(x *executor, t *saveTexts, s *saving) {
 	run(x, t.insertCoupons, s.NewCoupons, couponRecord)
 	change(x, t.updateCoupons, 2, s.Coupons, couponChangeRecord)
 	run(x, t.upsertClaims, s.Claims, claimRecord)
+	run(x, t.insertMoves, s.LevelMoves, moveRecord)
+	run(x, t.upsertTallies, s.Tallies, tallyRecord)
 	run(x, t.deleteLabels, s.marked, numberRecord)
 	run(x, t.insertLabels, s.labels, labelRecord)
 	run(x, t.deleteCards, s.marked, numberRecord)

@@ -40,13 +40,13 @@ const updateSettings = `
 		settings = ?
 	WHERE merchant_id = ?`
 
-// ChangeSettings replaces a merchant's settings by what change makes of them
-// and returns their new version. change may be called again when another
+// ChangeSettings replaces a merchant's settings by what change makes of them,
+// given their version, and returns the new version. change may be called again when another
 // process was in the way; its error is returned as it is. Settings that
 // loyalty.NewSnapshot refuses are not stored. access.ErrNoMerchant when there
 // is no such merchant. Once it has returned, no commit in any process uses the
 // old settings.
-func (s *Store) ChangeSettings(ctx context.Context, merchant, operator, reason string, change func(loyalty.Settings) (loyalty.Settings, error)) (version int64, err error) {
+func (s *Store) ChangeSettings(ctx context.Context, merchant, operator, reason string, change func(version int64, old loyalty.Settings) (loyalty.Settings, error)) (version int64, err error) {
 	err = s.write(ctx, func(tx *sqldb.Tx) error {
 		if err := holdMerchants(ctx, tx); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Store) ChangeSettings(ctx context.Context, merchant, operator, reason s
 		if err != nil {
 			return err
 		}
-		if settings, err = change(settings); err != nil {
+		if settings, err = change(mark.version, settings); err != nil {
 			return err
 		}
 		version = mark.version + 1

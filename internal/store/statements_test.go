@@ -54,6 +54,10 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectTidyApps": selectTidyApps, "deleteDoneEvents": deleteDoneEvents(d), "hurryStreams": hurryStreams,
 		"hurryResends": hurryResends, "selectTidyable": selectTidyable, "selectLag": selectLag,
 		"selectEntryByNo": selectEntryByNo, "selectCouponBySeq": selectCouponBySeq,
+		"selectMembersVersion": selectMembersVersion, "selectMemberRowsFrom": selectMemberRowsFrom, "updateMembersVersion": updateMembersVersion,
+		"selectSettingsVersions": selectSettingsVersions, "selectSettingsAt": selectSettingsAt, "selectEntryOfMerchant": selectEntryOfMerchant,
+		"selectNextMember": selectNextMember, "selectOrdersPlain": selectOrdersPlain,
+		"verifyMoves": verifyMoves, "verifyTallies": verifyTallies,
 	} {
 		texts[name] = []string{text}
 	}
@@ -118,6 +122,8 @@ var ownTexts = map[string]string{
 	"planByKey": "postgres", "lockMarks": "postgres", "lookUp": "postgres", "lockMembers": "postgres",
 	"lockTemplates": "postgres", "labelsOfMembers": "postgres", "cardsOfMembers": "postgres", "templatesNamed": "postgres",
 	"ordersNamed": "postgres", "refundsParked": "postgres", "couponsNamed": "postgres", "couponsOfOrders": "postgres", "claimsNamed": "postgres",
+	"movesAfter": "postgres", "talliesNamed": "postgres", "birthdaysOfMembers": "postgres",
+	"selectMoveAfter": "sqlite", "selectTallies": "sqlite", "selectBirthdays": "sqlite",
 	"lotsOfMembers": "postgres", "profilesOfMembers": "postgres", "keysNamed": "postgres", "entriesOfKeys": "postgres",
 	"entriesNamed": "postgres", "entriesOfOrders": "postgres", "lapsedNamed": "postgres", "lockMerchants": "postgres",
 	"postgresTexts": "postgres", "sqliteTexts": "sqlite", "sharedTexts": "inserts, by engine",

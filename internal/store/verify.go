@@ -19,7 +19,8 @@ const MaxVerify = 1_000
 // looked at and what differs. next is where to go on, 0 after the last member;
 // the last range also looks for names that lead nowhere, and counts the coupons
 // of each template. What is due and not booked yet is no difference: the stored
-// rows are compared with the entries that are there.
+// rows are compared with the entries that are there, and levels with the rules
+// only where all members have been brought to them.
 //
 // Besides what loyalty.Verifier compares: an active member's phone, every
 // member's open id and every order's and coupon's number must be found by, what
@@ -30,7 +31,7 @@ func (s *Store) Verify(ctx context.Context, from int64, limit int) (next int64, 
 		return 0, 0, nil, fmt.Errorf("verify: %w", err)
 	}
 	defer tx.Close()
-	r := &verifying{store: s, tx: tx, from: from, to: math.MaxInt64, snapshots: map[string]*loyalty.Snapshot{}}
+	r := &verifying{store: s, tx: tx, from: from, to: math.MaxInt64, snapshots: map[string]*loyalty.Snapshot{}, behind: map[string]bool{}}
 	if err := r.run(ctx, min(max(limit, 1), MaxVerify)); err != nil {
 		return 0, 0, nil, fmt.Errorf("verify members from %d: %w", from, err)
 	}
@@ -48,9 +49,12 @@ type verifying struct {
 	lots      map[int64][]loyalty.Lot
 	lapsed    map[int64][]loyalty.Lapsed
 	claims    map[int64][]loyalty.Claims
+	moves     map[int64][]loyalty.LevelMove
+	tallies   map[int64][]loyalty.Tally
 	audits    map[int64]int64
 	templates map[int64]*loyalty.Template // of the range's coupons
 	snapshots map[string]*loyalty.Snapshot
+	behind    map[string]bool // merchants whose members have not been brought to their rules
 	diffs     []loyalty.Difference
 }
 
@@ -185,6 +189,9 @@ func (r *verifying) readRows(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.readProgramme(ctx); err != nil {
+		return err
+	}
 	err = each(ctx, r.tx, func(row scanner) error {
 		t, err := scanTemplate(row)
 		r.templates[t.ID] = &t
@@ -214,6 +221,14 @@ func (r *verifying) readSnapshots(ctx context.Context) error {
 			return err
 		}
 		r.snapshots[merchant] = snap
+		if snap == nil {
+			continue
+		}
+		_, reached, err := membersReached(ctx, r.tx, merchant)
+		if err != nil {
+			return err
+		}
+		r.behind[merchant] = !reached
 	}
 	return nil
 }
@@ -249,7 +264,13 @@ func (r *verifying) compare(v *loyalty.Verifier, m *verifiedMember) {
 	if snap == nil {
 		r.differ(m.ID, "merchant", m.Merchant, "no such merchant")
 	}
-	rows := loyalty.MemberRows{Lots: r.lots[m.ID], Lapsed: r.lapsed[m.ID], Claims: r.claims[m.ID]}
+	rows := loyalty.MemberRows{
+		Lots: r.lots[m.ID], Lapsed: r.lapsed[m.ID], Claims: r.claims[m.ID],
+		LevelMoves: r.moves[m.ID], Tallies: r.tallies[m.ID],
+	}
+	if r.behind[m.Merchant] {
+		snap = nil // the job will bring the member to it
+	}
 	r.diffs = append(r.diffs, v.Differences(m.Member, rows, snap)...)
 	if m.Audits != r.audits[m.ID] {
 		r.differ(m.ID, "audits", m.Audits, r.audits[m.ID])
@@ -257,6 +278,8 @@ func (r *verifying) compare(v *loyalty.Verifier, m *verifiedMember) {
 	delete(r.lots, m.ID)
 	delete(r.lapsed, m.ID)
 	delete(r.claims, m.ID)
+	delete(r.moves, m.ID)
+	delete(r.tallies, m.ID)
 	delete(r.audits, m.ID)
 }
 
@@ -270,6 +293,12 @@ func (r *verifying) strayRows() {
 	}
 	for id := range r.claims {
 		r.differ(id, "claims", len(r.claims[id]), "no such member")
+	}
+	for id := range r.moves {
+		r.differ(id, "level moves", len(r.moves[id]), "no such member")
+	}
+	for id := range r.tallies {
+		r.differ(id, "tallies", len(r.tallies[id]), "no such member")
 	}
 	for id := range r.audits {
 		r.differ(id, "audit records", r.audits[id], "no such member")

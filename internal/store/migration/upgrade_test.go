@@ -24,9 +24,18 @@ var firstTables = []string{
 	"idempotency_key", "audit",
 }
 
+// sixthTables are those of the sixth version.
+var sixthTables = append([]string{"member_order", "order_detail"}, firstTables...)
+
 // A database of the first version, with members, points and keys in it, is
 // right after its upgrade, and takes orders.
-func TestUpgradeFromTheFirst(t *testing.T) {
+func TestUpgradeFromTheFirst(t *testing.T) { onEach(t, upgradeFirst) }
+
+// One of the sixth version has orders as well, whose records are shorter, and
+// entries without any.
+func TestUpgradeFromTheSixth(t *testing.T) { onEach(t, upgradeSixth) }
+
+func onEach(t *testing.T, upgrade func(t *testing.T, e *storetest.Engine, url string)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
@@ -40,8 +49,7 @@ func TestUpgradeFromTheFirst(t *testing.T) {
 
 const upgradeTime = loyalty.Instant(1_768_000_000_000)
 
-func upgrade(t *testing.T, e *storetest.Engine, url string) {
-	ctx := t.Context()
+func upgradeFirst(t *testing.T, e *storetest.Engine, url string) {
 	rules := loyaltytest.Merchants()[0]
 	e.AddMerchants(t, rules)
 	members := int64(0)
@@ -52,31 +60,8 @@ func upgrade(t *testing.T, e *storetest.Engine, url string) {
 		run(t, e.Store, loyalty.ChangePoints{Who: who, Event: "event_subtract", Points: 7, KeyOp: loyalty.KeyChange, ID: "b"})
 		members++
 	}
-	old, err := sqldb.Open(ctx, url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { old.Close() })
-	if err := migration.UpTo(ctx, old, 1); err != nil {
-		t.Fatal(err)
-	}
-	for _, table := range firstTables {
-		copyTable(t, e.DB, old, table)
-	}
-	if n, err := migration.Up(ctx, old); err != nil || n == 0 {
-		t.Fatalf("up: %d, %v", n, err)
-	}
-	want, err := storetest.Dump(ctx, e.DB, e.Keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := storetest.Dump(ctx, old, e.Keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" || int64(len(got.Members)) != members {
-		t.Errorf("%d members; -made by this version +upgraded\n%s", len(got.Members), diff)
-	}
+	old := copied(t, e, url, 1, firstTables)
+	compare(t, e, old, members)
 	upgraded := store.New(old, e.Keys)
 	verify(t, upgraded, members)
 	run(t, upgraded, loyalty.RecordOrder{
@@ -84,6 +69,104 @@ func upgrade(t *testing.T, e *storetest.Engine, url string) {
 		Order: loyalty.OrderKey{No: "A1"}, Amount: 10_000, ConsumedAt: upgradeTime, Points: 100, Given: true,
 	})
 	verify(t, upgraded, members)
+}
+
+// oldRecord is how the sixth version wrote what an order earned by.
+const oldRecord = `{"earned_by":"rule","version":1,"points":{"num":1,"den":1},"growth":{"num":1,"den":1}}`
+
+func upgradeSixth(t *testing.T, e *storetest.Engine, url string) {
+	settings := loyalty.DefaultSettings()
+	settings.Orders.Score = loyalty.ScoreRule
+	rules, err := loyalty.NewSnapshot("m", 1, 0, settings)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.AddMerchants(t, rules)
+	who := loyalty.Who{Merchant: "m", Phone: "13800000001"}
+	run(t, e.Store, loyalty.RegisterMember{Merchant: "m", Profile: loyalty.Profile{Phone: who.Phone}})
+	run(t, e.Store, loyalty.RecordOrder{Who: who, Order: loyalty.OrderKey{No: "A1"}, Amount: 10_000, ConsumedAt: upgradeTime})
+	exec(t, e.DB, "UPDATE member_order SET rule = '"+oldRecord+"'")
+	exec(t, e.DB, "UPDATE member SET level_moves = 0")
+	exec(t, e.DB, "DELETE FROM level_move")
+	old := copied(t, e, url, 6, sixthTables)
+	compare(t, e, old, 1)
+	upgraded := store.New(old, e.Keys)
+	verify(t, upgraded, 1)
+	found, _, err := upgraded.Order(t.Context(), "m", loyalty.OrderKey{No: "A1"})
+	one := loyalty.Fraction{Num: 1, Den: 1}
+	want := loyalty.Decision{EarnedBy: loyalty.ByRule, Version: 1, Points: one, Growth: one}
+	if diff := cmp.Diff(want, found.Decision); diff != "" || err != nil {
+		t.Errorf("%v; the old record reads as (-want +got)\n%s", err, diff)
+	}
+	version, reached, err := upgraded.MembersReached(t.Context(), "m")
+	if version != 1 || reached || err != nil {
+		t.Errorf("members reached version %d: %v, %v; they have to be looked at once", version, reached, err)
+	}
+	run(t, upgraded, loyalty.RefundOrder{Who: who, Order: loyalty.OrderKey{No: "R1"}, Parent: "A1", Amount: 3_000, ConsumedAt: upgradeTime})
+	run(t, upgraded, loyalty.RecordOrder{Who: who, Order: loyalty.OrderKey{No: "A2"}, Amount: 5_000, ConsumedAt: upgradeTime})
+	m, err := upgraded.Member(t.Context(), who, upgradeTime, false)
+	if err != nil || m.Balance != 70+50 || m.Growth != 70+50 {
+		t.Errorf("%v; after a refund and an order: %+v", err, m.Member)
+	}
+	if err := upgraded.SetMembersReached(t.Context(), "m", version); err != nil {
+		t.Error(err)
+	}
+	verify(t, upgraded, 1)
+}
+
+// copied is a database of an older version with the rows of e, upgraded.
+func copied(t *testing.T, e *storetest.Engine, url string, version int64, tables []string) *sqldb.DB {
+	t.Helper()
+	old, err := sqldb.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { old.Close() })
+	if err := migration.UpTo(t.Context(), old, version); err != nil {
+		t.Fatal(err)
+	}
+	for _, table := range tables {
+		copyTable(t, e.DB, old, table)
+	}
+	if n, err := migration.Up(t.Context(), old); err != nil || n == 0 {
+		t.Fatalf("up: %d, %v", n, err)
+	}
+	return old
+}
+
+// compare sets the rows of an upgraded database against those it was copied
+// from. Older versions kept no records with entries.
+func compare(t *testing.T, e *storetest.Engine, old *sqldb.DB, members int64) {
+	t.Helper()
+	want, err := storetest.Dump(t.Context(), e.DB, e.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range want.Entries {
+		want.Entries[i].Decision = nil
+	}
+	got, err := storetest.Dump(t.Context(), old, e.Keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || int64(len(got.Members)) != members {
+		t.Errorf("%d members; -made by this version +upgraded\n%s", len(got.Members), diff)
+	}
+}
+
+func exec(t *testing.T, db *sqldb.DB, statement string) {
+	t.Helper()
+	tx, err := db.Write(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback(t.Context())
+	if _, err := tx.Exec(t.Context(), statement); err != nil {
+		t.Fatal(err)
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func run[R any](t *testing.T, s loyalty.Store, c loyalty.Command[R]) {

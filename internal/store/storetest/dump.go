@@ -21,11 +21,11 @@ func Dump(ctx context.Context, db *sqldb.DB, keys store.Sealer) (s loyaltytest.S
 	}
 	defer tx.Close()
 	d := &dumper{ctx: ctx, tx: tx, keys: keys, merchants: map[int64]string{}}
-	s.Members = rows(d, "SELECT member_id, merchant_id, open_id, status, level, growth, earned, used, balance, pending, deficit, entries, credits, audits, orders, coupons, consume_count, consume_fen, held, period_start, period_end, announced_until, next_due_at, last_entry_at, registered_at FROM member ORDER BY member_id", d.member)
+	s.Members = rows(d, "SELECT member_id, merchant_id, open_id, status, level, growth, earned, used, balance, pending, deficit, entries, credits, audits, orders, coupons, level_moves, consume_count, consume_fen, held, period_start, period_end, announced_until, next_due_at, last_entry_at, registered_at FROM member ORDER BY member_id", d.member)
 	s.Profiles = rows(d, "SELECT member_id, nickname, birth_month, birth_day, store, sealed FROM member_profile ORDER BY member_id", d.profile)
 	s.Lots = rows(d, "SELECT member_id, expires_at, available_at, source, remaining, pending FROM lot", dumpLot)
 	s.Lapsed = rows(d, "SELECT member_id, expires_at, available_at, source, quantity, attributed FROM lapsed_lot", dumpLapsed)
-	s.Entries = rows(d, "SELECT member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, space, event, reason, order_no, activity, detail FROM entry ORDER BY member_id, entry_no", dumpEntry)
+	s.Entries = rows(d, "SELECT member_id, entry_no, at, kind, amount, points, pending, deficit, lapsed, balance, operation, reverses, reversed, credits, parts, app_id, space, event, reason, order_no, activity, detail, decision FROM entry ORDER BY member_id, entry_no", dumpEntry)
 	s.Keys = rows(d, "SELECT member_id, space, operation, key_id, fingerprint, answer, entry_no, at FROM idempotency_key", dumpKey)
 	s.Identities = rows(d, "SELECT merchant_id, kind, value, member_id, row_no FROM identity", dumpIdentity)
 	s.Audit = rows(d, "SELECT member_id, audit_no, at, action, operator, reason FROM audit", dumpAudit)
@@ -70,7 +70,7 @@ func rows[R any](d *dumper, query string, read func(scan) (R, error)) (list []R)
 func (d *dumper) member(scan scan) (m loyalty.Member, err error) {
 	err = scan(&m.ID, &m.Merchant, &m.OpenID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance,
 		&m.Pending, &m.Deficit, &m.Entries, &m.Credits, &m.Audits,
-		&m.Orders, &m.Coupons, &m.ConsumeCount, &m.ConsumeFen,
+		&m.Orders, &m.Coupons, &m.LevelMoves, &m.ConsumeCount, &m.ConsumeFen,
 		&m.Held, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil, &m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt)
 	d.merchants[m.ID] = m.Merchant
 	return m, err
@@ -107,13 +107,18 @@ func dumpLapsed(scan scan) (l loyalty.LapsedRow, err error) {
 }
 
 func dumpEntry(scan scan) (e loyalty.Entry, err error) {
-	var parts, detail string
+	var parts, detail, decision string
 	if err := scan(&e.Member, &e.No, &e.At, &e.Kind, &e.Amount, &e.Points, &e.Pending, &e.Deficit, &e.Lapsed, &e.Balance,
-		&e.Operation, &e.Reverses, &e.Reversed, &e.Credits, &parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail); err != nil {
+		&e.Operation, &e.Reverses, &e.Reversed, &e.Credits, &parts, &e.App, &e.Space, &e.Event, &e.Reason, &e.OrderNo, &e.Activity, &detail, &decision); err != nil {
 		return e, err
 	}
 	if detail != "" {
 		if err := json.Unmarshal([]byte(detail), &e.Detail); err != nil {
+			return e, err
+		}
+	}
+	if decision != "" {
+		if err := json.Unmarshal([]byte(decision), &e.Decision); err != nil {
 			return e, err
 		}
 	}

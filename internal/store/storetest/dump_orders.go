@@ -8,12 +8,14 @@ import (
 	"github.com/memberd/memberd/internal/loyalty/loyaltytest"
 )
 
-// orders dumps orders, coupons and marks.
+// orders dumps orders, coupons, levels and marks.
 func (d *dumper) orders(s *loyaltytest.State) {
 	s.Orders = rows(d, "SELECT member_id, order_seq, order_id, space, number, kind, state, parent, booked_at, consumed_at, amount, points, growth, entry_no, refunded, taken_back, growth_back, rule, app_id FROM member_order ORDER BY member_id, order_seq", dumpOrder)
 	s.OrderInfos = rows(d, "SELECT member_id, order_seq, detail, sealed FROM order_detail ORDER BY member_id, order_seq", d.info)
 	s.Coupons = rows(d, "SELECT member_id, coupon_seq, coupon_id, template_id, space, number, state, given_at, received_at, begin_at, end_at, receive_store, used_at, used_for, used_store, lapsed, app_id FROM coupon ORDER BY member_id, coupon_seq", dumpCoupon)
 	s.Claims = rows(d, "SELECT member_id, template_id, count FROM coupon_claim ORDER BY member_id, template_id", dumpClaim)
+	s.LevelMoves = rows(d, "SELECT member_id, move_no, at, from_level, to_level FROM level_move ORDER BY member_id, move_no", dumpMove)
+	s.Tallies = rows(d, "SELECT member_id, name, day, points FROM tally", dumpTally)
 	s.Templates = rows(d, "SELECT template_id, merchant_id, space, number, issued, created_at, app_id, terms FROM coupon_template ORDER BY template_id", dumpTemplate)
 	s.Events = rows(d, "SELECT member_id, app_id, event_no, kind, ref, from_value, to_value, at FROM callback_event ORDER BY member_id, event_no", dumpEvent)
 	s.Streams = rows(d, "SELECT member_id, app_id, last_no FROM callback_stream", dumpStream)
@@ -40,7 +42,7 @@ func dumpOrder(scan scan) (o loyalty.Order, err error) {
 		&o.Amount, &o.Points, &o.Growth, &o.Entry, &o.Refunded, &o.TakenBack, &o.GrowthBack, &rule, &o.App); err != nil {
 		return o, err
 	}
-	return o, json.Unmarshal([]byte(rule), &o.Rule)
+	return o, json.Unmarshal([]byte(rule), &o.Decision)
 }
 
 func (d *dumper) info(scan scan) (i loyalty.OrderInfoRow, err error) {
@@ -75,6 +77,16 @@ func dumpCoupon(scan scan) (c loyalty.Coupon, err error) {
 func dumpClaim(scan scan) (c loyalty.Claims, err error) {
 	err = scan(&c.Member, &c.Template, &c.Count)
 	return c, err
+}
+
+func dumpMove(scan scan) (m loyalty.LevelMove, err error) {
+	err = scan(&m.Member, &m.No, &m.At, &m.From, &m.To)
+	return m, err
+}
+
+func dumpTally(scan scan) (t loyalty.Tally, err error) {
+	err = scan(&t.Member, &t.Name, &t.Day, &t.Points)
+	return t, err
 }
 
 func dumpTemplate(scan scan) (t loyalty.Template, err error) {

@@ -86,6 +86,6 @@ func testHistory(t *testing.T, e *Engine) {
 		for range 1 + h.rng.IntN(20) {
 			refs = append(refs, h.steps[h.rng.IntN(len(h.steps))].Command.Refs)
 		}
-		sameLoaded(t, "refs", loadAll(t, h.reference, refs...), loadAll(t, e.Store, refs...))
+		sameLoaded(t, "refs", loadTwice(t, h.reference, refs), loadAll(t, e.Store, refs...))
 	}
 }

@@ -373,7 +373,8 @@ func testDueBalances(t *testing.T, e *Engine) {
 	lots := map[int64][]loyalty.Lot{}
 	for id := int64(1); id <= 150; id++ {
 		m := emptyMember(id)
-		m.Level, m.Deficit, m.LastEntryAt = id, max(int64(rng.IntN(60))-20, 0), instant()-1
+		m.Level, m.PeriodEnd, m.RegisteredAt = 1, loyalty.Never, loyalty.Instant(id)
+		m.Deficit, m.LastEntryAt = max(int64(rng.IntN(60))-20, 0), instant()-1
 		m.Balance = -m.Deficit
 		seen := map[loyalty.LotKey]bool{}
 		for range rng.IntN(7) {
@@ -411,7 +412,7 @@ func testDueBalances(t *testing.T, e *Engine) {
 			{loyalty.MemberFilter{MinBalance: &above}, 0},
 			{loyalty.MemberFilter{MaxBalance: &below}, 0},
 		} {
-			f.filter.Merchant, f.filter.Level = "m", &m.Level
+			f.filter.Merchant, f.filter.RegisteredFrom, f.filter.RegisteredTo = "m", m.RegisteredAt, m.RegisteredAt
 			page, err := e.Store.Members(t.Context(), f.filter, now, 1, 10)
 			must(t, err)
 			if page.Total != f.want || f.want == 1 && page.Members[0].Balance != after.Balance {

@@ -24,7 +24,7 @@ func extremeMember(id int64) loyalty.Member {
 		ID: id, Merchant: "m", OpenID: openID(id), Status: loyalty.Disabled,
 		Level: math.MaxInt64, Growth: math.MinInt64, Earned: math.MaxInt64 - 1, Used: math.MinInt64 + 1,
 		Balance: -3, Pending: 4, Deficit: 5, Entries: 99_999_999, Credits: 7, Audits: 8,
-		Orders: 9, Coupons: 10, ConsumeCount: math.MinInt64, ConsumeFen: math.MaxInt64,
+		Orders: 9, Coupons: 10, LevelMoves: 11, ConsumeCount: math.MinInt64, ConsumeFen: math.MaxInt64,
 		NextDueAt: loyalty.Never, LastEntryAt: -1, RegisteredAt: math.MinInt64,
 	}
 }
@@ -57,6 +57,7 @@ func fullEntry(member, no int64, parts loyalty.Parts) loyalty.Entry {
 			Detail: loyalty.Detail{Remark: odd, OperationName: "n", BusinessType: "b", Operator: "o", OperatorID: "i",
 				OrgCode: "oc", OrgType: "ot", OrderFen: math.MaxInt64},
 		},
+		Decision: fullDecision(),
 	}
 }
 
@@ -83,6 +84,7 @@ func extremeChanges() loyalty.Changes {
 		},
 		Entries: []loyalty.Entry{
 			{Member: first, No: 1, Kind: loyalty.Grant},
+			{Member: first, No: 2, Kind: loyalty.Grant, Decision: &loyalty.Decision{EarnedBy: loyalty.ByCaller, Version: 1}},
 			fullEntry(last, 1, parts), fullEntry(last, 99_999_999, nil),
 		},
 		Bound: []loyalty.IdentityRow{

@@ -13,8 +13,18 @@ func fullOrder(member, seq int64, number string) loyalty.Order {
 		Member: member, Seq: seq, ID: math.MaxInt64, OrderKey: loyalty.OrderKey{Space: odd, No: number},
 		Kind: loyalty.Refund, State: loyalty.Parked, Parent: odd, BookedAt: loyalty.Never, ConsumedAt: -1,
 		Amount: math.MaxInt64, Points: math.MinInt64, Growth: -2, Entry: 3, Refunded: 4, TakenBack: 5, GrowthBack: 6,
-		Rule: loyalty.Rule{EarnedBy: odd, Version: math.MaxInt64, Points: loyalty.Fraction{Num: math.MaxInt64, Den: 1}, Growth: loyalty.Fraction{Num: 1, Den: 3}},
-		App:  odd,
+		Decision: *fullDecision(), App: odd,
+	}
+}
+
+// fullDecision has every field.
+func fullDecision() *loyalty.Decision {
+	return &loyalty.Decision{
+		EarnedBy: odd, Version: math.MaxInt64, Points: loyalty.Fraction{Num: math.MaxInt64, Den: 1}, Rounding: odd,
+		Growth: loyalty.Fraction{Num: 1, Den: 3}, Fen: math.MaxInt64, Level: -1,
+		Shares: []loyalty.Share{{Fen: math.MaxInt64, Factor: 15_000}, {Fen: -1, Factor: math.MaxInt64}},
+		Tests:  []loyalty.Test{{ID: odd, Factor: 1, Miss: odd}, {ID: "b", Factor: 2, Fen: 3}},
+		Caps:   []loyalty.Cap{{Kind: odd, Max: math.MaxInt64, Before: -1, Day: loyalty.Never}, {Kind: loyalty.CapMember, Max: 1}},
 	}
 }
 
@@ -89,6 +99,14 @@ func addOrders(c *loyalty.Changes) {
 	c.Claims = []loyalty.Claims{
 		{Member: first, Template: firstTemplate, Count: 1}, {Member: last, Template: firstTemplate, Count: math.MaxInt64},
 	}
+	c.LevelMoves = []loyalty.LevelMove{
+		{Member: first, No: 1, At: -1}, {Member: last, No: 99_999_999, At: loyalty.Never, From: math.MinInt64, To: math.MaxInt64},
+	}
+	c.Tallies = []loyalty.Tally{
+		{Member: first, TallyKey: loyalty.TallyKey{Name: odd, Day: loyalty.Never}, Points: math.MinInt64},
+		{Member: last, TallyKey: loyalty.TallyKey{}, Points: math.MaxInt64},
+		{Member: last, TallyKey: loyalty.TallyKey{Day: -1}},
+	}
 	c.Marks = []loyalty.MarksRow{
 		{Member: first, Merchant: "m", Marks: loyalty.Marks{Labels: []string{"a", "b"}, Cards: []loyalty.PaidCard{{ID: "1"}}}},
 		{Member: last, Merchant: "m", Marks: loyalty.Marks{
@@ -125,6 +143,10 @@ func changeOrders(c *loyalty.Changes) {
 		{ID: 6, Merchant: "m", TemplateKey: loyalty.TemplateKey{Number: "a2"}},
 	}
 	c.Claims = []loyalty.Claims{{Member: first, Template: firstTemplate, Count: 2}}
+	c.LevelMoves = []loyalty.LevelMove{{Member: first, No: 2, At: -1, From: 1, To: 2}}
+	c.Tallies = []loyalty.Tally{
+		{Member: last, TallyKey: loyalty.TallyKey{Day: -1}, Points: 1}, {Member: last, TallyKey: loyalty.TallyKey{Name: "new"}, Points: -1},
+	}
 	c.Marks = []loyalty.MarksRow{
 		{Member: first, Merchant: "m"},
 		{Member: last, Merchant: "m", Marks: loyalty.Marks{Labels: []string{"0", "x"}, Cards: []loyalty.PaidCard{{ID: "2", Name: "renamed"}}}},

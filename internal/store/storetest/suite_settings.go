@@ -29,7 +29,10 @@ func testSettings(t *testing.T, e *Engine) {
 	who := loyalty.Who{Merchant: "m", ID: 1}
 	add := loyalty.ChangePoints{Who: who, Event: "event_add", Points: 11}
 	mustDo(t, other.Store, add, 1)
-	version, err := e.Store.ChangeSettings(ctx, "m", "operator", "smaller", func(s loyalty.Settings) (loyalty.Settings, error) {
+	version, err := e.Store.ChangeSettings(ctx, "m", "operator", "smaller", func(version int64, s loyalty.Settings) (loyalty.Settings, error) {
+		if version != 1 {
+			t.Errorf("the change begins with version %d", version)
+		}
 		s.MaxCredit = 10
 		return s, nil
 	})
@@ -70,7 +73,7 @@ func testSettingsWait(t *testing.T, e *Engine) {
 	var committed atomic.Bool
 	changed := make(chan error)
 	go func() {
-		_, err := other.Store.ChangeSettings(ctx, "m", "o", "r", func(s loyalty.Settings) (loyalty.Settings, error) { return s, nil })
+		_, err := other.Store.ChangeSettings(ctx, "m", "o", "r", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) { return s, nil })
 		if err == nil && !committed.Load() {
 			err = errors.New("the change did not wait for the batch")
 		}
@@ -113,13 +116,13 @@ func testSettingsRefused(t *testing.T, e *Engine) {
 	wish := errors.New("no such level")
 	for what, c := range map[string]struct {
 		merchant string
-		change   func(loyalty.Settings) (loyalty.Settings, error)
+		change   func(int64, loyalty.Settings) (loyalty.Settings, error)
 		want     error
 	}{
-		"unknown merchant": {"x", func(s loyalty.Settings) (loyalty.Settings, error) { return s, nil }, access.ErrNoMerchant},
-		"change refuses":   {"m", func(s loyalty.Settings) (loyalty.Settings, error) { return s, wish }, wish},
-		"invalid":          {"m", func(s loyalty.Settings) (loyalty.Settings, error) { s.MaxCredit = 0; return s, nil }, nil},
-		"no zone":          {"m", func(s loyalty.Settings) (loyalty.Settings, error) { s.Zone = "Mars/Olympus"; return s, nil }, nil},
+		"unknown merchant": {"x", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) { return s, nil }, access.ErrNoMerchant},
+		"change refuses":   {"m", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) { return s, wish }, wish},
+		"invalid":          {"m", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) { s.MaxCredit = 0; return s, nil }, nil},
+		"no zone":          {"m", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) { s.Zone = "Mars/Olympus"; return s, nil }, nil},
 	} {
 		if _, err := e.Store.ChangeSettings(ctx, c.merchant, "o", "r", c.change); err == nil || c.want != nil && !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", what, err, c.want)
@@ -137,8 +140,8 @@ func testSettingsRefused(t *testing.T, e *Engine) {
 // Batches that follow each other without a gap do not keep a change of settings
 // waiting, and none that is decided after it uses the old ones.
 func testSettingsUnderLoad(t *testing.T, e *Engine) {
-	gift := func(points int64) func(s loyalty.Settings) (loyalty.Settings, error) {
-		return func(s loyalty.Settings) (loyalty.Settings, error) {
+	gift := func(points int64) func(int64, loyalty.Settings) (loyalty.Settings, error) {
+		return func(_ int64, s loyalty.Settings) (loyalty.Settings, error) {
 			s.Events = []loyalty.Event{{Name: "gift", Direction: loyalty.Credit, Points: points, Operation: loyalty.OpSignIn}}
 			return s, nil
 		}
