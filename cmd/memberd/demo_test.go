@@ -85,6 +85,13 @@ func expectDemo(t *testing.T, r *rig, s *server, app string) {
 	}
 	order := []string{"--merchant", demoMerchant, "--no", "test-order-no7"}
 	has(t, r.on(append([]string{"order", "show"}, order...)...), "amount 1000.40", "points 1000", "refunded 1000.40")
+	// What the rule decides goes by the programme, which can be exported.
+	s.must("wk.user.consume.order", app, `{"phone":"13800000000","order_no":"skincare-1","order_amount":100,"consume_date":"2021-08-24 00:00:00",
+		"material_info":[{"material_name":"面霜","category":"护肤","price":"100"}]}`)
+	has(t, r.on("order", "show", "--merchant", demoMerchant, "--no", "skincare-1"), "points 300", "points by the merchant's rule")
+	if out := r.on("program", "export", "--merchant", demoMerchant); !strings.Contains(out, "name: 护肤品三倍积分") || !strings.Contains(out, "daily_cap: 5") {
+		t.Error(out)
+	}
 	if out := r.on("check"); !strings.HasSuffix(out, "members checked, 0 differences\n") {
 		t.Error(out)
 	}

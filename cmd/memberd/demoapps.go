@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 
 	"github.com/memberd/memberd/internal/access"
-	"github.com/memberd/memberd/internal/loyalty"
 )
 
 const (
@@ -66,9 +65,7 @@ func (pl *platform) createUnsigned(ctx context.Context, id, app string) error {
 	merchant, err := pl.access.Merchant(ctx, id)
 	if errors.Is(err, access.ErrNoMerchant) {
 		var created access.Merchant
-		settings := loyalty.DefaultSettings()
-		settings.Orders.Score = loyalty.ScoreRule // an order without points shows what the rule does
-		created, err = pl.access.CreateMerchant(ctx, id, "演示商家", true, settings.Document())
+		created, err = pl.access.CreateMerchant(ctx, id, "演示商家", true, demoProgramme().Document())
 		merchant = &created
 	}
 	if err != nil {

@@ -52,7 +52,7 @@ func (s *demoShopper) visit(at time.Time) {
 	s.orders++
 	no := fmt.Sprintf("D%08d", s.orders)
 	if s.rng.IntN(3) == 0 {
-		s.points(loyalty.OpSignIn, 5, no, at)
+		s.signIn(at)
 	}
 	fen := s.purse * int64(20_00+s.rng.IntN(580_00)) / 100
 	s.redeem(no, at.Add(30*time.Second))
@@ -75,6 +75,14 @@ func (s *demoShopper) visit(at time.Time) {
 	}
 }
 
+// signIn is worth something once a day.
+func (s *demoShopper) signIn(at time.Time) {
+	s.add(at, loyalty.Any(loyalty.ChangePoints{
+		Who: s.who, Event: demoSignIn,
+		Note: loyalty.Note{Reason: loyalty.OpSignIn.Name(), Detail: loyalty.Detail{OrgCode: s.store, OrgType: "3"}},
+	}))
+}
+
 func (s *demoShopper) points(op loyalty.Operation, n int64, order string, at time.Time) {
 	s.add(at, loyalty.Any(loyalty.ChangePoints{
 		Who: s.who, Direction: op.Direction(), Operation: op, Points: n,
@@ -87,7 +95,7 @@ func (s *demoShopper) order(no string, fen int64, given bool, at time.Time) {
 	info := loyalty.OrderInfo{Store: s.store, Description: "门店购物", CashierNo: fmt.Sprint(20_350 + s.rng.IntN(9))}
 	if s.rng.IntN(4) == 0 {
 		info.Description = "免税店购物"
-		info.Material = `[{"material_name":"护手霜","bar_code":"6901028004770","ty":"1","base_unit_id":"支","price":"120"}]`
+		info.Material = `[{"material_name":"护手霜","category":"` + demoCategory + `","bar_code":"6901028004770","ty":"1","base_unit_id":"支","price":"120"}]`
 		info.BillNo = "20101108" + no
 		info.Papers = loyalty.OrderPapers{CashierName: "成东红", PaperKind: "14", PaperName: "港澳居民", PaperNumber: "M05833549"}
 	}

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/user"
 	"slices"
-	"time"
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/loyalty"
@@ -47,8 +46,8 @@ func (c *merchantSettings) Run(p *program) error {
 	if u, err := user.Current(); err == nil {
 		operator = u.Username
 	}
-	version, err := pl.store.ChangeSettings(p.ctx, c.ID, operator, c.Reason, func(old loyalty.Settings) (loyalty.Settings, error) {
-		return settings, pl.mayReplace(p, c.ID, old, settings)
+	version, err := pl.store.ChangeSettings(p.ctx, c.ID, operator, c.Reason, func(int64, loyalty.Settings) (loyalty.Settings, error) {
+		return settings, nil
 	})
 	switch {
 	case errors.Is(err, access.ErrNoMerchant):
@@ -58,21 +57,6 @@ func (c *merchantSettings) Run(p *program) error {
 	}
 	fmt.Fprintf(p.stdout, "merchant %s: settings version %d\n", c.ID, version)
 	return nil
-}
-
-// mayReplace refuses other levels, or other thresholds, while there are
-// members: each holds the level it has reached, and nothing re-evaluates all of
-// them yet.
-func (pl *platform) mayReplace(p *program, merchant string, old, settings loyalty.Settings) error {
-	same := func(a, b loyalty.Level) bool { return a.Number == b.Number && a.Threshold == b.Threshold }
-	if slices.EqualFunc(old.Levels, settings.Levels, same) {
-		return nil
-	}
-	page, err := pl.store.Members(p.ctx, loyalty.MemberFilter{Merchant: merchant}, loyalty.InstantOf(time.Now()), 1, 1)
-	if err == nil && page.Total > 0 {
-		err = errors.New("levels cannot be changed any more: the merchant has members, who hold the levels they have reached")
-	}
-	return err
 }
 
 func readSettings(file string) (loyalty.Settings, error) {
