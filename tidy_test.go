@@ -27,16 +27,22 @@ var imports = map[string][]string{
 	"internal/sign":    {},
 	"internal/seal":    {},
 
-	"internal/writer": {"internal/loyalty"},
-	"internal/access": {"internal/sign"},
+	// Sentences about what the domain has decided, for doors and operators.
+	"internal/explain": {"internal/loyalty"},
+
+	"internal/writer":    {"internal/loyalty"},
+	"internal/backtest":  {"internal/loyalty"},
+	"internal/programme": {"internal/loyalty"},
+	"internal/access":    {"internal/sign"},
 
 	// The store implements what loyalty, access, seal, sms and webhook declare.
 	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/store/sqldb"},
 	"internal/store/sqldb":     {},
 	"internal/store/migration": {"internal/store/sqldb"},
 
-	// Doors: never the store, never one another.
-	"internal/gateway":  {"internal/loyalty", "internal/writer", "internal/access", "internal/sms", "internal/jsonx", "internal/sign"},
+	// Doors: never the store, never one another. The gateway alone has a call
+	// that explains.
+	"internal/gateway":  {"internal/loyalty", "internal/explain", "internal/writer", "internal/access", "internal/sms", "internal/jsonx", "internal/sign"},
 	"internal/envelope": {"internal/loyalty", "internal/writer", "internal/access", "internal/sms", "internal/jsonx", "internal/sign"},
 	"internal/console":  {"internal/loyalty", "internal/writer", "internal/access"},
 

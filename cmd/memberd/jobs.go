@@ -87,6 +87,7 @@ type jobsList struct{}
 
 // jobTexts say what each job does.
 var jobTexts = map[string]string{
+	jobs.Levels:   "bring members to levels or periods that were changed",
 	jobs.Due:      "book points that are released or expire, and levels at a period's end",
 	jobs.Coupons:  "book the end of coupons",
 	jobs.Expiring: "tell partners which points will expire",

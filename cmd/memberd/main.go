@@ -35,6 +35,8 @@ type commandLine struct {
 	App      appCommand      `cmd:"" help:"Create, list, disable and enable apps."`
 	Member   memberCommand   `cmd:"" help:"Look after one member."`
 	Order    orderCommand    `cmd:"" help:"Look at orders and at what refunds would do."`
+	Explain  explainCommand  `cmd:"" help:"Say why an entry or an order is worth the points that it is."`
+	Program  programCommand  `cmd:"" help:"Export, plan, apply and roll back a merchant's loyalty programme."`
 	Callback callbackCommand `cmd:"" help:"List what partners are told, and send it again."`
 	Jobs     jobsCommand     `cmd:"" help:"Run what else happens by itself."`
 	Clock    clockCommand    `cmd:"" help:"Move the clock of a sandbox merchant."`

@@ -112,7 +112,7 @@ func orderRows(found foundOrder, reveal bool) [][2]string {
 		{"amount", yuan(o.Amount)},
 		{"points", strconv.FormatInt(o.Points, 10)},
 		{"growth value", strconv.FormatInt(o.Growth, 10)},
-		{"points by", earnedNames[o.Rule.EarnedBy]},
+		{"points by", earnedNames[o.Decision.EarnedBy]},
 		{"statement", dash(statement(&o.Order))},
 	}...)
 	if o.Kind == loyalty.Purchase {

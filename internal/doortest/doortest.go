@@ -65,6 +65,8 @@ type Reader interface {
 	Entries(ctx context.Context, who loyalty.Who, now loyalty.Instant, direction loyalty.Direction, page, size int) (loyalty.Found, loyalty.EntryPage, error)
 	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
 	Members(ctx context.Context, filter loyalty.MemberFilter, now loyalty.Instant, page, size int) (loyalty.MemberPage, error)
+	Order(ctx context.Context, merchant string, key loyalty.OrderKey) (loyalty.OrderFound, []loyalty.OrderFound, error)
+	Programme(ctx context.Context, merchant string, version int64) (settings *loyalty.Settings, since loyalty.Instant, err error)
 }
 
 // Bundle is a platform without doors.
@@ -140,7 +142,7 @@ func (b *Bundle) merchant(id string, sandbox bool, change func(*loyalty.Settings
 // ChangeSettings changes the programme of a merchant; it holds at once.
 func (b *Bundle) ChangeSettings(merchant string, change func(*loyalty.Settings)) {
 	b.t.Helper()
-	_, err := b.database.store.ChangeSettings(context.Background(), merchant, "doortest", "test", func(s loyalty.Settings) (loyalty.Settings, error) {
+	_, err := b.database.store.ChangeSettings(context.Background(), merchant, "doortest", "test", func(_ int64, s loyalty.Settings) (loyalty.Settings, error) {
 		change(&s)
 		return s, nil
 	})

@@ -84,6 +84,7 @@ var refusals = map[loyalty.Code]failure{
 	loyalty.NothingToChange:        invalid("会员已处于该状态"),
 	loyalty.TooManyMarks:           invalid("会员的标签或付费会员卡过多"),
 	loyalty.RefundTooLarge:         invalid("退货金额或积分超出订单可退部分"),
+	loyalty.DailyCapReached:        invalid("该积分事件当日积分已达上限"),
 	loyalty.TemplateTaken:          fail(130001, "创建优惠券失败, 模板标识已存在"),
 	loyalty.TemplateOver:           fail(130001, "创建优惠券失败, 模板已过期"),
 	loyalty.CouponTaken:            fail(130001, "创建优惠券失败, 券码已存在"),

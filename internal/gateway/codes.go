@@ -118,6 +118,7 @@ var ofCode = map[loyalty.Code]*refusal{
 	loyalty.NothingLeft:            {code: 150006, message: "无关联的积分池记录"},
 	loyalty.NoPointsRule:           {code: 150001, message: "集团未配置积分规则或配置已过期, 请联系集团管理员"},
 	loyalty.NothingToChange:        invalid("会员已处于该状态"),
+	loyalty.DailyCapReached:        invalid("该积分事件当日积分已达上限"),
 	loyalty.PointsInsufficient:     {code: 150003, message: "积分池扣减积分, 用户可用积分不足"},
 
 	loyalty.AmountNegative: invalid("金额不能为负数"),

@@ -43,13 +43,16 @@ const (
 	defaultTokenWindow = 3 * time.Second
 )
 
-// Reader is what the door reads. Errors are loyalty.MemberNotFound and
-// loyalty.MembersDisagree, or failures of the database. now is real time.
+// Reader is what the door reads. Errors are loyalty.MemberNotFound,
+// loyalty.MembersDisagree and, of Order, loyalty.OrderNotFound, or failures of
+// the database. now is real time.
 type Reader interface {
 	Snapshot(ctx context.Context, merchant string) (*loyalty.Snapshot, error)
 	Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (loyalty.Found, error)
 	Entries(ctx context.Context, who loyalty.Who, now loyalty.Instant, direction loyalty.Direction, page, size int) (loyalty.Found, loyalty.EntryPage, error)
 	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
+	Order(ctx context.Context, merchant string, key loyalty.OrderKey) (loyalty.OrderFound, []loyalty.OrderFound, error)
+	Programme(ctx context.Context, merchant string, version int64) (settings *loyalty.Settings, since loyalty.Instant, err error)
 }
 
 // Options of the door. Writer, Reader, Access, Codes and SMS are needed.

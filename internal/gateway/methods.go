@@ -23,6 +23,7 @@ var methods = []method{
 	{name: "wk.user.event.score.change", app: byAccessToken, form: answerForm{numbered: true}, run: scoreChange},
 	{name: "wk.user.event.score.rollback", app: byAccessToken, form: answerForm{numbered: true}, run: scoreRollback},
 	{name: "wk.user.score.record", app: byAccessToken, form: answerForm{numbered: true, paging: true}, run: scoreRecord},
+	{name: "wk.user.score.explain", get: true, app: byAccessToken, form: answerForm{numbered: true}, run: scoreExplain},
 	{name: "wk.user.code.generate", app: byAccessToken, form: answerForm{}, run: codeGenerate},
 	{name: "wk.user.code.parsing", app: byAccessToken, form: answerForm{paging: true}, run: codeParsing},
 	{name: "wk.user.level.list", get: true, app: byAccessToken, form: answerForm{paging: true}, run: levelList},
