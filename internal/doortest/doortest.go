@@ -86,6 +86,7 @@ type Bundle struct {
 
 	t        testing.TB
 	database *database
+	counted  *countingStore
 }
 
 // New makes a bundle on a SQLite file of its own.
@@ -111,7 +112,8 @@ func NewWith(t testing.TB, opts Options) *Bundle {
 	b.SMS = sms.New(sms.Options{
 		Storage: b.database.store, Settings: b.database.store, Keys: keys, Sender: b.Outbox, Now: b.Clock.Now, NewCode: b.Outbox.newCode,
 	})
-	b.Writer = writer.New(b.database.store, writer.Options{Now: b.Clock.Now})
+	b.counted = &countingStore{Store: b.database.store}
+	b.Writer = writer.New(b.counted, writer.Options{Now: b.Clock.Now})
 	t.Cleanup(func() {
 		b.Writer.Close()
 		b.Check(t)

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,46 +148,6 @@ func TestParseQuery(t *testing.T) {
 	}
 	if params, err := ParseQuery(""); len(params) != 0 || err != nil {
 		t.Errorf("empty: %v %v", params, err)
-	}
-}
-
-// FuzzParseQuery compares with net/url and checks that what our client signs
-// verifies after any encoding on the way.
-func FuzzParseQuery(f *testing.F) {
-	for _, raw := range []string{vectorQuery, "app_id=1&sign=&code=&redirect_url=&timestamp=1", "a=%E4%B8%AD+b", "a;b=1", "a&a", "%", "==&&="} {
-		f.Add(raw, vectorBody)
-	}
-	f.Fuzz(func(t *testing.T, raw, body string) {
-		params, err := ParseQuery(raw)
-		std, stdErr := url.ParseQuery(raw)
-		if err != nil {
-			repeated := err.(*QueryError).Fault == RepeatedParam &&
-				slices.ContainsFunc(slices.Collect(keys(std)), func(k string) bool { return len(std[k]) > 1 })
-			if stdErr == nil && !repeated && err.(*QueryError).Fault != TooManyParams {
-				t.Fatalf("%q: %v, net/url takes it", raw, err)
-			}
-			return
-		}
-		values := Values(params)
-		if stdErr == nil {
-			if diff := cmp.Diff(std, values); diff != "" {
-				t.Fatalf("%q: %s", raw, diff)
-			}
-		}
-		sign := Gateway(values, []byte(body), "secret")
-		if !VerifyGateway(raw, "dss.x", []byte(body), "secret", sign) || !VerifyGateway(values.Encode(), "", []byte(body), "secret", sign) {
-			t.Fatalf("%q: our own signature is refused", raw)
-		}
-	})
-}
-
-func keys(values url.Values) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for k := range values {
-			if !yield(k) {
-				return
-			}
-		}
 	}
 }
 
