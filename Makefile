@@ -4,12 +4,13 @@ GO      ?= go
 LISTEN  ?= 127.0.0.1:8080
 DATA    ?= ./memberd-data
 ROUNDS  ?= 3
+FUZZ_SECONDS ?= 60
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test ci bench bench-server lint fmt fmt-check libc-check tools-postgres
+.PHONY: help run build test fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +30,17 @@ ci: fmt-check lint libc-check test ## everything that must pass: form, lint, all
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-amd64 ./cmd/memberd
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-arm64 ./cmd/memberd
 	@echo 'ci: all passed'
+
+# A target runs alone: go test fuzzes one of one package at a time. What it finds
+# is kept in that package's testdata/fuzz, where go test runs it from then on.
+fuzz: ## run every fuzz target for $(FUZZ_SECONDS) seconds each, one after the other
+	@list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	echo "$$list" | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
+	while read -r package target; do \
+		echo "$$target in $$package"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_SECONDS)s "$$package" </dev/null || exit 1; \
+	done
+	@echo 'fuzz: nothing found'
 
 bench: tools-postgres ## run the benchmarks, with durable commits on both engines
 	MEMBERD_PGTEST_DURABLE=1 $(GO) test -run '^$$' -bench . -benchmem ./...

@@ -102,18 +102,3 @@ func TestBodySizeAndEncoding(t *testing.T) {
 		}
 	}
 }
-
-func FuzzDoor(f *testing.F) {
-	s := withMembers(f, nil)
-	for _, e := range examples {
-		f.Add(e.path, e.body)
-	}
-	f.Add("/member/score/opt/", "{}")
-	f.Add(pathTotals, frameOf(doortest.UnsignedApp, doortest.Merchant, "{'memberId':'1'}"))
-	f.Fuzz(func(t *testing.T, path, body string) {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
-		r.URL.Path = path
-		s.t = t
-		s.checkForm("fuzz", body, doortest.Send(s.handler, r))
-	})
-}

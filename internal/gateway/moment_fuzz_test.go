@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/memberd/memberd/internal/doortest"
 	"github.com/memberd/memberd/internal/jsonx"
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -32,22 +33,6 @@ func oneField(t testing.TB, text string) *form {
 	fields, err := jsonx.Object(body)
 	must(t, err)
 	return &form{fields: fields}
-}
-
-// shown tells whether a wall clock in loc ever shows text, and with it that text
-// has an instant to come back from.
-func shown(text string, loc *time.Location) bool {
-	wall, err := time.Parse(time.DateTime, text)
-	if err != nil {
-		return false
-	}
-	for _, near := range []time.Duration{-26 * time.Hour, 26 * time.Hour} {
-		_, offset := wall.Add(near).In(loc).Zone()
-		if wall.Add(-time.Duration(offset)*time.Second).In(loc).Format(time.DateTime) == text {
-			return true
-		}
-	}
-	return false
 }
 
 // loose are the two freedoms of a time's text: an hour of one digit, and a
@@ -100,12 +85,12 @@ func FuzzMoment(f *testing.F) {
 			if started(got, text) && !started(before, text) {
 				return
 			}
-			if day, _ := time.Parse(time.DateOnly, text); !shown(day.Add(12*time.Hour).Format(time.DateTime), loc) {
+			if day, _ := time.Parse(time.DateOnly, text); !doortest.Shown(day.Add(12*time.Hour).Format(time.DateTime), loc) {
 				return // the day was left out
 			}
 			t.Fatalf("%q in %s begins at %s, the moment before is %s", text, loc, got, before)
 		case strings.Contains(text, ":"):
-			if got.Format(time.DateTime) != plain && shown(plain, loc) {
+			if got.Format(time.DateTime) != plain && doortest.Shown(plain, loc) {
 				t.Fatalf("%q in %s is %s", text, loc, got)
 			}
 		default:
