@@ -38,7 +38,7 @@ fuzz: ## run every fuzz target for $(FUZZ_SECONDS) seconds each, one after the o
 	echo "$$list" | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print $$2, names[i]; n = 0 }' | \
 	while read -r package target; do \
 		echo "$$target in $$package"; \
-		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_SECONDS)s "$$package" </dev/null || exit 1; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ_SECONDS)s -fuzzminimizetime 1s "$$package" </dev/null || exit 1; \
 	done
 	@echo 'fuzz: nothing found'
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/sign"
+	"github.com/memberd/memberd/internal/writer"
 )
 
 const memberOpenID = "25c56912e05847c0b09f03ca7e52b796"
@@ -63,6 +64,33 @@ func TestOptions(t *testing.T) {
 	}
 	if b.App.Key.N.Cmp(b.Other.Key.N) == 0 {
 		t.Error("two merchants' apps have one key")
+	}
+}
+
+func TestBooked(t *testing.T) {
+	t.Parallel()
+	b, who := withMember(t, Options{})
+	before := b.Booked()
+	spend := loyalty.ChangePoints{Who: who, Event: "event_subtract", Points: 11, App: SigningApp}
+	if _, err := writer.Submit(t.Context(), b.Writer, spend); err != loyalty.PointsInsufficient || b.Booked() != before {
+		t.Errorf("%v, and %d batches booked after it, %d before", err, b.Booked(), before)
+	}
+	spend.Points = 10
+	if Do(b, spend); b.Booked() != before+1 {
+		t.Errorf("%d batches booked after a change, %d before", b.Booked(), before)
+	}
+}
+
+func TestShown(t *testing.T) {
+	t.Parallel()
+	loc, err := time.LoadLocation("America/New_York")
+	must(t, err)
+	for text, want := range map[string]bool{
+		"2026-03-08 01:59:59": true, "2026-03-08 02:00:00": false, "2026-03-08 02:59:59": false, "2026-03-08 03:00:00": true, "2026-11-01 01:30:00": true, "2026-02-30 00:00:00": false,
+	} {
+		if got := Shown(text, loc); got != want {
+			t.Errorf("%s: %t", text, got)
+		}
 	}
 }
 

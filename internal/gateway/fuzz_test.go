@@ -51,7 +51,9 @@ type wireAnswer struct {
 }
 
 // checkAnswer fails on an answer that is not of the door's form, has a number
-// that no integrator was told of, or speaks of an error of the server.
+// that no integrator was told of, or speaks of an error of the server. Data with
+// a refusal is for merchants who want a repeated change_id refused (G-092), and
+// none of these is.
 func checkAnswer(t *testing.T, documented map[string]bool, size int, a doortest.Answer) (succeeded bool) {
 	t.Helper()
 	var w wireAnswer
