@@ -18,11 +18,13 @@ import (
 // midnight, by half an hour, and one that once left out a day.
 var zones = []string{"Asia/Shanghai", "UTC", "America/New_York", "America/Sao_Paulo", "Africa/Cairo", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu"}
 
-func zone(t testing.TB, which uint8) *time.Location {
-	t.Helper()
-	loc, err := time.LoadLocation(zones[int(which)%len(zones)])
-	must(t, err)
-	return loc
+func loadZones(f *testing.F) (all []*time.Location) {
+	for _, name := range zones {
+		loc, err := time.LoadLocation(name)
+		must(f, err)
+		all = append(all, loc)
+	}
+	return all
 }
 
 // oneField is a form that holds a text.
@@ -52,11 +54,12 @@ func FuzzMoment(f *testing.F) {
 			f.Add(text, uint8(i+which))
 		}
 	}
+	locations := loadZones(f)
 	f.Fuzz(func(t *testing.T, text string, which uint8) {
 		if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
 			return
 		}
-		loc := zone(t, which)
+		loc := locations[int(which)%len(locations)]
 		form := oneField(t, text)
 		at, present := form.moment(loc, "x")
 		if form.check() != nil {
