@@ -133,13 +133,14 @@ func FuzzTamperedFrame(f *testing.F) {
 		f.Add(`{'memberId':'`+memberC+`','changeScore':'8','operationType':'1'}`, "zz", "1&ver=2", uint(i*7), byte(1<<i%8))
 	}
 	f.Add("", "", "", uint(3), byte(9))
+	f.Add("0", "\xd9", "\x80", uint(51), byte('(')) // clean together only
 	f.Fuzz(func(t *testing.T, body, name, value string, at uint, by byte) {
 		clean := func(text string) bool { return utf8.ValidString(text) && !strings.Contains(text, "\x00") }
 		switch name {
 		case "ver", "partnerId", "appId", "requestBody", "sign":
 			return
 		}
-		if !clean(body + name + value) {
+		if !clean(body) || !clean(name) || !clean(value) {
 			return
 		}
 		values := []string{"1", s.App.MerchantID, body, value}
@@ -198,7 +199,7 @@ func FuzzFrame(f *testing.F) {
 				t.Fatalf("%q: %v, app %q", raw, err, AppID([]byte(raw)))
 			}
 		}
-		if text := body + partner; !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+		if !utf8.ValidString(body) || !utf8.ValidString(partner) || strings.Contains(body+partner, "\x00") {
 			return
 		}
 		escaped := `{"partnerId":` + quoted(partner) + `,"requestBody":` + quoted(body) + `}`

@@ -144,7 +144,7 @@ func FuzzMember(f *testing.F) {
 		f.Add(pair[0], pair[1])
 	}
 	f.Fuzz(func(t *testing.T, id, number string) {
-		if !utf8.ValidString(id+number) || strings.Contains(id+number, "\x00") {
+		if !utf8.ValidString(id) || !utf8.ValidString(number) || strings.Contains(id+number, "\x00") {
 			return
 		}
 		body, err := json.Marshal(map[string]string{"open_id": id, "phone": number})
