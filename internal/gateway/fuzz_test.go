@@ -112,8 +112,10 @@ func FuzzGateway(f *testing.F) {
 		`{"number":1,"create_time":"1e12","third_coupon_id":1,"coupon_set":[{"open_id":1,"coupon_number":"a"},{}]}`,
 		syncExample, verifyExample, `{"third_coupon_codes":"[1,\"2, \",3","verification_time":1e13}`, couponsExample,
 		`{"phone":"` + phone + `","ver_code":"4586"}`, `{"by":"-1d"}`, `{"open_id":"` + phone + `","score":9223372036854775807,"event":"event_add","change_id":"k"}`,
+		`{"open_id":"` + openID + `","score":1,"change_event":"event_add","change_id":"k3","change_reason":"r","order_amount":"1.50"}`,
 		`{"open_id":"` + openID + `","score":1,"event":"event_subtract","change_id":"k2","out_biz_no":"\ud83d\ude00"}`,
 	} {
+		f.Add(place["wk.user.event.score.change"], "", []byte(text), true, false)
 		f.Add(uint8(i), "page_size=3&code=", []byte(text), true, false)
 		f.Add(uint8(i+3), "status=3&order_no=1&third_coupon_codes=%2C1%2C", []byte(text), true, true)
 		f.Add(uint8(i), "a=1&a=2&%zz&;&=&sign=&timestamp=&access_token=at", []byte(text), false, false)
