@@ -35,8 +35,9 @@ var imports = map[string][]string{
 	"internal/programme": {"internal/loyalty"},
 	"internal/access":    {"internal/sign"},
 
-	// The store implements what loyalty, access, seal, sms and webhook declare.
-	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/store/sqldb"},
+	// The store implements what loyalty, access, seal, sms, webhook and reconcile
+	// declare.
+	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/reconcile", "internal/store/sqldb"},
 	"internal/store/sqldb":     {},
 	"internal/store/migration": {"internal/store/sqldb"},
 
@@ -54,6 +55,9 @@ var imports = map[string][]string{
 	"internal/config":  {},
 	"internal/webhook": {"internal/loyalty"},
 	"internal/sms":     {"internal/loyalty"},
+
+	// Compares a partner's day with ours; reads and books nothing by itself.
+	"internal/reconcile": {"internal/loyalty"},
 }
 
 // helpers are imported by tests alone. They may import everything but the

@@ -37,6 +37,10 @@ type commandLine struct {
 	Order    orderCommand    `cmd:"" help:"Look at orders and at what refunds would do."`
 	Explain  explainCommand  `cmd:"" help:"Say why an entry or an order is worth the points that it is."`
 	Program  programCommand  `cmd:"" help:"Export, plan, apply and roll back a merchant's loyalty programme."`
+
+	Statement statementCommand `cmd:"" help:"Write the day's file that partners compare with theirs, as CSV."`
+	Reconcile reconcileCommand `cmd:"" help:"Compare a partner's file of a day with the platform's, and mend what differs."`
+
 	Callback callbackCommand `cmd:"" help:"List what partners are told, and send it again."`
 	Jobs     jobsCommand     `cmd:"" help:"Run what else happens by itself."`
 	Clock    clockCommand    `cmd:"" help:"Move the clock of a sandbox merchant."`

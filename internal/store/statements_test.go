@@ -58,6 +58,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectSettingsVersions": selectSettingsVersions, "selectSettingsAt": selectSettingsAt, "selectEntryOfMerchant": selectEntryOfMerchant,
 		"selectNextMember": selectNextMember, "selectOrdersPlain": selectOrdersPlain,
 		"verifyMoves": verifyMoves, "verifyTallies": verifyTallies,
+		"selectDayMembers": selectDayMembers, "selectDayKeys": selectDayKeys, "selectKeyUsed": selectKeyUsed,
 	} {
 		texts[name] = []string{text}
 	}

@@ -1,0 +1,315 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/memberd/memberd/internal/reconcile"
+)
+
+// classNames are the classes as a report calls them.
+var classNames = map[reconcile.Class]string{
+	reconcile.OnlyTheirs: "only theirs (missing here)", reconcile.OnlyOurs: "only ours (missing there)",
+	reconcile.Doubled: "doubled in the file", reconcile.Different: "different", reconcile.OtherMember: "other member",
+	reconcile.Elsewhere: "booked elsewhere", reconcile.Repaired: "repaired before", reconcile.ByOperators: "by operators",
+}
+
+func (r *reconciling) print(asJSON bool) error {
+	if asJSON {
+		return r.p.printJSON(r.document())
+	}
+	p := r.p
+	if len(r.file.Ignored) > 0 {
+		fmt.Fprintf(p.stdout, "Columns that mean nothing here: %s\n", harmless(strings.Join(r.file.Ignored, ", ")))
+	}
+	if !r.file.Whole {
+		fmt.Fprintln(p.stdout, "The file has no last line with totals: whether it is whole cannot be told.")
+	}
+	if err := r.printDifferences(); err != nil {
+		return err
+	}
+	if err := r.printTotals(); err != nil {
+		return err
+	}
+	fmt.Fprintln(p.stdout, "\n"+r.verdict())
+	return nil
+}
+
+// verdict is the last line.
+func (r *reconciling) verdict() string {
+	commands, carried := 0, 0
+	for i, d := range r.differences {
+		commands += len(d.Repairs)
+		for _, result := range r.results[i] {
+			if result == doneText {
+				carried++
+			}
+		}
+	}
+	switch open := r.open(); {
+	case r.apply:
+		return fmt.Sprintf("%d of %d commands carried out; %d differences left.", carried, commands, open)
+	case commands > 0:
+		return fmt.Sprintf("%d differences. Nothing has been booked; --apply would carry out %d commands.", open, commands)
+	default:
+		return fmt.Sprintf("%d differences. Nothing has been booked.", open)
+	}
+}
+
+func (r *reconciling) printDifferences() error {
+	if len(r.differences) == 0 {
+		return nil
+	}
+	w := tabwriter.NewWriter(r.p.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "CLASS\tLINE\tKIND\tNUMBER\tOPEN ID\tOURS\tTHEIRS\tWHAT TO DO")
+	for i := range r.differences {
+		d := &r.differences[i]
+		l := d.Theirs
+		if l == nil {
+			l = d.Ours
+		}
+		openID := l.OpenID
+		if openID == "" && d.Ours != nil {
+			openID = d.Ours.OpenID
+		}
+		for n, todo := range r.todo(i) {
+			if n > 0 {
+				fmt.Fprintf(w, "\t\t\t\t\t\t\t%s\n", harmless(todo))
+				continue
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Class, rowsText(d), l.Kind, harmless(l.Number), dash(harmless(openID)),
+				r.sideText(d, d.Ours), r.sideText(d, d.Theirs), harmless(todo))
+		}
+	}
+	return w.Flush()
+}
+
+// todo is what is or was done about a difference, one text each.
+func (r *reconciling) todo(i int) (texts []string) {
+	d := &r.differences[i]
+	for n, repair := range d.Repairs {
+		text := repair.Text
+		if n < len(r.results[i]) {
+			text = r.results[i][n] + ": " + text
+		} else if r.apply {
+			text = "not done: " + text
+		}
+		texts = append(texts, text)
+	}
+	if len(texts) == 0 {
+		texts = []string{"nothing: " + d.Why}
+	}
+	return texts
+}
+
+func rowsText(d *reconcile.Difference) string {
+	if d.Theirs == nil {
+		return "-"
+	}
+	rows := strconv.Itoa(d.Theirs.Row)
+	for _, row := range d.Again {
+		rows += "," + strconv.Itoa(row)
+	}
+	return rows
+}
+
+// sideText is what one side says: where both say something, of the fields that
+// differ only.
+func (r *reconciling) sideText(d *reconcile.Difference, l *reconcile.Line) string {
+	if l == nil {
+		return "-"
+	}
+	var words []string
+	for _, f := range shownFields(d) {
+		if text := r.valueOf(l, f); text != "" {
+			words = append(words, string(f)+" "+harmless(text))
+		}
+	}
+	return dash(strings.Join(words, ", "))
+}
+
+func shownFields(d *reconcile.Difference) []reconcile.Field {
+	if len(d.Fields) > 0 && d.Ours != nil && d.Theirs != nil {
+		return d.Fields
+	}
+	return []reconcile.Field{reconcile.FieldAmount, reconcile.FieldPoints}
+}
+
+// valueOf is a field of a line, "" where the line does not say it.
+func (r *reconciling) valueOf(l *reconcile.Line, f reconcile.Field) string {
+	switch f {
+	case reconcile.FieldKind:
+		return string(l.Kind)
+	case reconcile.FieldMember:
+		if l.OpenID == "" {
+			return l.MemberID
+		}
+		return l.OpenID
+	case reconcile.FieldParent:
+		return l.Parent
+	case reconcile.FieldConsumed:
+		return l.Consumed.Text(r.day.Zone)
+	case reconcile.FieldAmount:
+		if l.Kind == reconcile.Order || l.Kind == reconcile.Refund {
+			return yuan(l.Amount)
+		}
+		return ""
+	case reconcile.FieldPoints:
+		if l.NoPoints {
+			return ""
+		}
+		return strconv.FormatInt(l.Points, 10)
+	case reconcile.FieldStore:
+		return l.Store
+	}
+	return l.State
+}
+
+// sum is what one class comes to.
+type sum struct {
+	lines        int
+	ours, theirs reconcile.Totals
+}
+
+// sums counts the differences by class; the money and points are what each
+// side has in them.
+func (r *reconciling) sums() map[reconcile.Class]sum {
+	all := map[reconcile.Class]sum{}
+	for i := range r.differences {
+		d := &r.differences[i]
+		s := all[d.Class]
+		s.lines++
+		if d.Ours != nil {
+			s.ours.Add(d.Ours)
+		}
+		if d.Theirs != nil {
+			s.theirs.Add(d.Theirs)
+		}
+		all[d.Class] = s
+	}
+	return all
+}
+
+func (r *reconciling) printTotals() error {
+	w := tabwriter.NewWriter(r.p.stdout, 0, 0, 2, ' ', 0)
+	if len(r.differences) > 0 {
+		fmt.Fprintln(w)
+	}
+	fmt.Fprintln(w, "TOTALS\tLINES\tOUR AMOUNT\tTHEIR AMOUNT\tOUR POINTS\tTHEIR POINTS")
+	ours, theirs := r.match.Ours, r.file.Totals
+	fmt.Fprintf(w, "all lines\t%d, %d\t%s\t%s\t%d\t%d\n", ours.Lines, theirs.Lines, yuan(ours.Amount), yuan(theirs.Amount), ours.Points, theirs.Points)
+	fmt.Fprintf(w, "equal\t%d\n", r.match.Equal)
+	all := r.sums()
+	for _, class := range reconcile.Classes {
+		if s, ok := all[class]; ok {
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d\t%d\n", classNames[class], s.lines, yuan(s.ours.Amount), yuan(s.theirs.Amount), s.ours.Points, s.theirs.Points)
+		}
+	}
+	return w.Flush()
+}
+
+// reconciled is the whole answer for programs.
+type reconciled struct {
+	Merchant    string             `json:"merchant_id"`
+	Date        string             `json:"date"`
+	Zone        string             `json:"zone"`
+	Applied     bool               `json:"applied"`
+	Whole       bool               `json:"file_has_totals"`
+	Ignored     []string           `json:"columns_ignored"`
+	Ours        reconcile.Totals   `json:"ours"`
+	Theirs      reconcile.Totals   `json:"theirs"`
+	Equal       int                `json:"equal"`
+	Open        int                `json:"differences_left"`
+	Classes     map[string]int     `json:"classes"`
+	Differences []listedDifference `json:"differences"`
+}
+
+type listedDifference struct {
+	Class    string         `json:"class"`
+	Settled  bool           `json:"settled"`
+	Lines    []int          `json:"lines"` // of the file
+	Kind     string         `json:"kind"`
+	Number   string         `json:"number"`
+	Fields   []string       `json:"fields"`
+	Ours     *listedLine    `json:"ours"`
+	Theirs   *listedLine    `json:"theirs"`
+	Commands []listedRepair `json:"commands"`
+	Why      string         `json:"why_nothing"`
+}
+
+type listedLine struct {
+	OpenID    string `json:"open_id"`
+	Parent    string `json:"parent_order_no,omitempty"`
+	Amount    string `json:"amount"`
+	Points    *int64 `json:"points"`
+	Consumed  string `json:"consumed_at,omitempty"`
+	Store     string `json:"store,omitempty"`
+	State     string `json:"state,omitempty"`
+	Statement string `json:"statement_id,omitempty"`
+}
+
+type listedRepair struct {
+	Command string `json:"command"`
+	Key     string `json:"key"`
+	Result  string `json:"result"` // done, a refusal, "" for not carried out
+}
+
+func (r *reconciling) document() reconciled {
+	doc := reconciled{
+		Merchant: r.merchant, Date: r.day.Date, Zone: r.day.Zone.String(), Applied: r.apply, Whole: r.file.Whole,
+		Ignored: append([]string{}, r.file.Ignored...), Ours: r.match.Ours, Theirs: r.file.Totals, Equal: r.match.Equal, Open: r.open(),
+		Classes: map[string]int{}, Differences: []listedDifference{},
+	}
+	for class, s := range r.sums() {
+		doc.Classes[string(class)] = s.lines
+	}
+	for i := range r.differences {
+		doc.Differences = append(doc.Differences, r.listed(i))
+	}
+	return doc
+}
+
+func (r *reconciling) listed(i int) listedDifference {
+	d := &r.differences[i]
+	l := d.Theirs
+	lines := slices.Clone(d.Again)
+	if l != nil {
+		lines = slices.Insert(lines, 0, l.Row)
+	} else {
+		l, lines = d.Ours, []int{}
+	}
+	out := listedDifference{
+		Class: string(d.Class), Settled: d.Class.Settled(), Lines: lines, Kind: string(l.Kind), Number: l.Number, Fields: []string{},
+		Ours: r.listedLine(d.Ours), Theirs: r.listedLine(d.Theirs), Commands: []listedRepair{}, Why: d.Why,
+	}
+	for _, f := range d.Fields {
+		out.Fields = append(out.Fields, string(f))
+	}
+	for n, repair := range d.Repairs {
+		listed := listedRepair{Command: repair.Text, Key: repair.Key}
+		if n < len(r.results[i]) {
+			listed.Result = r.results[i][n]
+		}
+		out.Commands = append(out.Commands, listed)
+	}
+	return out
+}
+
+func (r *reconciling) listedLine(l *reconcile.Line) *listedLine {
+	if l == nil {
+		return nil
+	}
+	out := &listedLine{
+		OpenID: l.OpenID, Parent: l.Parent, Amount: yuan(l.Amount), Store: l.Store, State: l.State, Consumed: l.Consumed.Text(r.day.Zone),
+	}
+	if !l.NoPoints {
+		out.Points = &l.Points
+	}
+	if l.Booked != nil {
+		out.Statement = l.Booked.Statement
+	}
+	return out
+}
