@@ -13,10 +13,10 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// Bounds of a file. What is kept of a line is some 300 bytes, so the largest
-// file takes a few hundred MB whatever else its lines hold.
+// Bounds of a file. What is kept of a line is some 400 bytes, so the largest
+// file takes some 200 MB whatever else its lines hold.
 const (
-	MaxLines  = 1_000_000
+	MaxLines  = 500_000
 	maxRecord = 256 << 10 // bytes of one line with everything that is ignored in it
 	maxText   = 128       // characters of a number or a store; no door takes longer ones
 )

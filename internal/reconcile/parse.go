@@ -54,8 +54,8 @@ func (p *lineParser) text(column int) string {
 // line reads everything; total tells that it is the trailer.
 func (p *lineParser) line() (l Line, isTotal bool) {
 	l.Row = p.row
-	l.Kind = Kind(strings.ToLower(p.raw(colKind)))
-	if l.Kind != total && !slices.Contains(Kinds, l.Kind) {
+	l.Kind = kindOf(strings.ToLower(p.raw(colKind)))
+	if l.Kind == "" {
 		p.fail(colKind, "must be "+kindList)
 		return l, false
 	}
@@ -89,6 +89,17 @@ func (p *lineParser) line() (l Line, isTotal bool) {
 	keep(&number, &parent, &openID, &memberID, &store)
 	l.Number, l.Parent, l.OpenID, l.MemberID, l.Store, l.State = number, parent, openID, memberID, store, strings.Clone(state)
 	return l, false
+}
+
+// kindOf is our own text of a kind, not a part of the line; "" for no kind.
+func kindOf(text string) Kind {
+	if text == string(total) {
+		return total
+	}
+	if i := slices.Index(Kinds, Kind(text)); i >= 0 {
+		return Kinds[i]
+	}
+	return ""
 }
 
 // keep copies texts into one piece of memory: as they come they are parts of
