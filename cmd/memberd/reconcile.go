@@ -46,6 +46,9 @@ func (c *reconcileCommand) Run(p *program) error {
 	if c.VoidOurs && !r.file.Whole {
 		return wrongly("%s: --void-ours needs a last line with totals (kind total): without it nobody can tell that the file is whole", c.File)
 	}
+	if c.VoidOurs && d.day.Until > d.now {
+		return wrongly("--void-ours needs a day that is over: what is booked since the file was written is not in it")
+	}
 	r.options.Merchant, r.options.Space, r.options.Day = d.merchant, d.filter.Space, d.day
 	r.options.Now, r.options.VoidOurs = d.now, c.VoidOurs
 	if err := r.compare(); err != nil {

@@ -45,6 +45,12 @@ func newBooks(t *testing.T, r *rig) *books {
 	return b
 }
 
+// tomorrow moves the sandbox's clock, so that the day is over.
+func (b *books) tomorrow() {
+	b.t.Helper()
+	b.on("clock", "advance", "--merchant", "m1", "--by", "24h")
+}
+
 // today is the merchant's day. A test that runs over midnight is run again.
 func (s *server) today() string {
 	zone, err := time.LoadLocation("Asia/Shanghai")
@@ -215,7 +221,14 @@ func TestReconcile(t *testing.T) {
 		if b.date != b.server.today() {
 			t.Skip("midnight has passed")
 		}
-		b.expect(b.reconcile(statement), 0, "equal 10", "0 differences. Nothing has been booked.")
+		got := b.reconcile(statement)
+		b.expect(got, 0, "equal 10", "0 differences. Nothing has been booked.")
+		if !strings.Contains(got.err, "the day is not over") {
+			t.Error(got.err)
+		}
+		expectRefusal(t, b.reconcile(statement, "--void-ours"), exitUsage, "a day that is over")
+		b.tomorrow()
+		b.expect(b.reconcile(statement), 0, "equal 10")
 		again := b.path("again.csv")
 		b.on("statement", "--merchant", "m1", "--date", b.date, "--out", again)
 		if text, err := os.ReadFile(again); err != nil || string(text) != statement {

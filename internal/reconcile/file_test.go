@@ -103,6 +103,7 @@ func TestReadFileRefuses(t *testing.T) {
 		"date":              {"kind,number,amount,points,date\norder,O1,10,5,2026-11-21\n", "line 2, column date: a line of another day; 2026-11-20 is reconciled"},
 		"booked":            {"kind,number,amount,points,booked_at\norder,O1,10,5,2026-11-21 00:00:00\n", "line 2, column booked_at: a line of another day; 2026-11-20 is reconciled"},
 		"merchant":          {"kind,number,amount,points,merchant\norder,O1,10,5,m2\n", "line 2, column merchant: a line of another merchant; merchant m1 is reconciled"},
+		"state":             {"kind,number,amount,points,state\norder,O1,10,5,cancelled\n", "line 2, column state: must be booked, parked, declined or empty; leave lines out that do not count"},
 		"member id":         {"kind,number,amount,points,member_id\norder,O1,10,5,12\n", "line 2, column member_id: is none of the 18 digits that memberd gives"},
 		"quote":             {columns + order + "order,\"O2,10,5,,,\norder,O3,10,5,,,\n", "line 3: a quote is not closed, or one stands inside a quoted field (write it twice there)"},
 		"bare quote":        {columns + "order,O\"2,10,5,,,\n", "line 2: a quote is not closed, or stands inside a field (quote the whole field and write the quote twice)"},

@@ -73,7 +73,7 @@ func (o *Options) onlyTheirs(d *Difference, f Facts) {
 		d.nothing("the member is disabled or erased")
 	case t.NoPoints:
 		d.nothing("the file does not say the points")
-	case t.State != "" && t.State != states["booked"]:
+	case stateOf(t) != booked:
 		d.nothing("the file says that it is %s", t.State)
 	case t.Kind == Order && t.Consumed.Step == 0:
 		d.nothing("the file does not say when it was (consumed_at)")
@@ -107,7 +107,7 @@ func (o *Options) theirRefund(d *Difference, f Facts) {
 		d.nothing("the order %s is another member's", t.Parent)
 	case t.NoPoints:
 		d.nothing("the file does not say the points")
-	case t.State != "" && t.State != states["booked"]:
+	case stateOf(t) != booked:
 		d.nothing("the file says that it is %s", t.State)
 	case t.Consumed.Step == 0:
 		d.nothing("the file does not say when it was (consumed_at)")
@@ -166,7 +166,7 @@ func (o *Options) onlyOurs(d *Difference, f Facts) {
 		d.nothing("booked by an operator, or by an earlier run; no app knows of it")
 	case d.Ours.Kind == Refund:
 		d.nothing("a refund is not taken back; if the partner does not have it, record the order anew under another number")
-	case d.Ours.State != states["booked"]:
+	case stateOf(d.Ours) != booked:
 		d.nothing("it is %s", d.Ours.State)
 	case d.Ours.Kind != Order && !d.Ours.Kind.direct():
 		d.nothing("what takes a change back is not taken back itself")

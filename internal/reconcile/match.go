@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"slices"
-	"strings"
 )
 
 // Class says what a difference is.
@@ -240,13 +239,8 @@ func Compare(ours, theirs *Line, d Day) (fields []Field) {
 	differ(FieldAmount, theirs.Kind.numbered() && ours.Amount != theirs.Amount)
 	differ(FieldPoints, !theirs.NoPoints && !ours.NoPoints && ours.Points != theirs.Points || ours.Row != 0 && ours.NoPoints != theirs.NoPoints)
 	differ(FieldStore, ours.Store != "" && said(ours.Store, theirs.Store))
-	// A file that says nothing of states means lines that count.
-	state := theirs.State
-	if states[strings.ToLower(state)] == "" {
-		state = states["booked"]
-	}
-	differ(FieldState, ours.Row == 0 && stateOf(ours) != strings.ToLower(state))
+	differ(FieldState, stateOf(ours) != stateOf(theirs))
 	return fields
 }
 
-func stateOf(l *Line) string { return cmp.Or(l.State, states["booked"]) }
+func stateOf(l *Line) string { return cmp.Or(l.State, booked) }

@@ -83,11 +83,12 @@ func (p *lineParser) line() (l Line, isTotal bool) {
 	if l.Kind != Refund {
 		parent = "" // of changes it is information only
 	}
-	if known, ok := states[state]; ok {
-		state = known
+	known, ok := states[strings.ToLower(state)]
+	if !ok {
+		p.fail(colState, "must be booked, parked, declined or empty; leave lines out that do not count")
 	}
 	keep(&number, &parent, &openID, &memberID, &store)
-	l.Number, l.Parent, l.OpenID, l.MemberID, l.Store, l.State = number, parent, openID, memberID, store, strings.Clone(state)
+	l.Number, l.Parent, l.OpenID, l.MemberID, l.Store, l.State = number, parent, openID, memberID, store, known
 	return l, false
 }
 

@@ -7,10 +7,16 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// states are the words of the column state.
-var states = map[string]string{"booked": "booked", "parked": "parked", "declined": "declined"}
+// The words of the column state. A line without one counts, as a booked one.
+const (
+	booked   = "booked"
+	parked   = "parked"   // a refund that waits for its order
+	declined = "declined" // a refund that did not fit its order
+)
 
-var stateNames = map[loyalty.OrderState]string{loyalty.Booked: "booked", loyalty.Parked: "parked", loyalty.Declined: "declined"}
+var states = map[string]string{"": "", booked: booked, parked: parked, declined: declined}
+
+var stateNames = map[loyalty.OrderState]string{loyalty.Booked: booked, loyalty.Parked: parked, loyalty.Declined: declined}
 
 // Writer writes the day's file: a line with the names of the columns, a line for
 // each order, refund and change, and a last one with the totals. Lines end in a

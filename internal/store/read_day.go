@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// dayMembers is how many members are looked at in one snapshot: a tenth of a
-	// second where all of them were busy.
-	dayMembers = 500
+	// dayMembers is how many members are looked at in one snapshot: some tenths
+	// of a second where all of them were busy.
+	dayMembers = 200
 	// dayRows is how many of a member's newest rows are read at once, going back
 	// to the day.
-	dayRows = 64
+	dayRows = 16
 	// daySlack is how far two rows of a member may stand in the wrong order of
 	// time: what several servers' clocks are apart, many times over.
 	daySlack = loyalty.Instant(60 * 60 * 1000)
@@ -164,7 +164,7 @@ func backTo[R any](ctx context.Context, q sqldb.Queryer, scan func(scanner) (R, 
 		}, query, member, first, last); err != nil {
 			return nil, err
 		}
-		last, size = first-1, min(size*2, 16*dayRows)
+		last, size = first-1, min(size*2, 64*dayRows)
 	}
 	slices.Reverse(kept)
 	return kept, nil
