@@ -126,12 +126,12 @@ func (l *limit) Read(p []byte) (int, error) {
 }
 
 type reading struct {
-	want   Expect
-	file   *File
-	header *header
-	last   int // line of the record before
-	end_   int // line of the trailer, 0 for none yet
-	said   Totals
+	want    Expect
+	file    *File
+	header  *header
+	last    int // line of the record before
+	trailer int // line of the trailer, 0 for none yet
+	said    Totals
 }
 
 // explain says what the CSV reader found as an error of the file.
@@ -172,8 +172,8 @@ func (in *reading) record(fields []string, row int) error {
 	if len(fields) != in.header.fields {
 		return &FileError{Row: row, Why: fmt.Sprintf("%d fields, but the first line names %d columns", len(fields), in.header.fields)}
 	}
-	if in.end_ != 0 {
-		return &FileError{Row: row, Why: fmt.Sprintf("stands after the total of line %d, which must be the last line", in.end_)}
+	if in.trailer != 0 {
+		return &FileError{Row: row, Why: fmt.Sprintf("stands after the total of line %d, which must be the last line", in.trailer)}
 	}
 	p := lineParser{in: in, header: in.header, fields: fields, row: row}
 	line, isTotal := p.line()
@@ -181,7 +181,7 @@ func (in *reading) record(fields []string, row int) error {
 	case p.err != nil:
 		return p.err
 	case isTotal:
-		in.end_ = row
+		in.trailer = row
 		return nil
 	case len(in.file.Lines) == MaxLines:
 		return &FileError{Row: row, Why: fmt.Sprintf("the file has more than %d lines; reconcile the stores one by one (--store)", MaxLines)}
@@ -197,14 +197,14 @@ func (in *reading) end() (*File, error) {
 	switch {
 	case in.header == nil:
 		return nil, &FileError{Why: "the file is empty: not even a line with the names of the columns"}
-	case in.end_ == 0:
+	case in.trailer == 0:
 		return f, nil
 	case in.said.Lines != f.Totals.Lines:
-		return nil, &FileError{in.end_, "number", fmt.Sprintf("the total says %d lines, but there are %d: the file is not whole", in.said.Lines, f.Totals.Lines)}
+		return nil, &FileError{in.trailer, "number", fmt.Sprintf("the total says %d lines, but there are %d: the file is not whole", in.said.Lines, f.Totals.Lines)}
 	case in.said.Amount != f.Totals.Amount:
-		return nil, &FileError{in.end_, "amount", fmt.Sprintf("the total says %s, but the lines add up to %s (orders less refunds)", Yuan(in.said.Amount), Yuan(f.Totals.Amount))}
+		return nil, &FileError{in.trailer, "amount", fmt.Sprintf("the total says %s, but the lines add up to %s (orders less refunds)", Yuan(in.said.Amount), Yuan(f.Totals.Amount))}
 	case in.said.Points != f.Totals.Points:
-		return nil, &FileError{in.end_, "points", fmt.Sprintf("the total says %d, but the lines add up to %d (refunds count as taken)", in.said.Points, f.Totals.Points)}
+		return nil, &FileError{in.trailer, "points", fmt.Sprintf("the total says %d, but the lines add up to %d (refunds count as taken)", in.said.Points, f.Totals.Points)}
 	}
 	f.Whole = true
 	return f, nil
