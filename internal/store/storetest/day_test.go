@@ -139,13 +139,14 @@ func expectDay(t *testing.T, e *storetest.Engine, merchant string, members []int
 	return len(got)
 }
 
-// What a day costs: 10,000 members of whom each has a year of rows, and one in
+// What a day costs: members (MEMBERD_DAY_MEMBERS) of whom each has a year of
+// rows, and one in
 // twenty did something that day. All looks are by key.
 func BenchmarkEachDay(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *storetest.Engine{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			e := open(b)
-			members := 10_000
+			members := 2_000
 			if os.Getenv("MEMBERD_DAY_MEMBERS") != "" {
 				fmt.Sscan(os.Getenv("MEMBERD_DAY_MEMBERS"), &members)
 			}
