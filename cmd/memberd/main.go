@@ -30,27 +30,25 @@ const (
 
 // commandLine is everything that can be written after the program's name.
 type commandLine struct {
-	Serve    serveCommand    `cmd:"" help:"Serve both protocols."`
-	Merchant merchantCommand `cmd:"" help:"Create merchants."`
-	App      appCommand      `cmd:"" help:"Create, list, disable and enable apps."`
-	Member   memberCommand   `cmd:"" help:"Look after one member."`
-	Order    orderCommand    `cmd:"" help:"Look at orders and at what refunds would do."`
-	Explain  explainCommand  `cmd:"" help:"Say why an entry or an order is worth the points that it is."`
-	Program  programCommand  `cmd:"" help:"Export, plan, apply and roll back a merchant's loyalty programme."`
-
+	Serve     serveCommand     `cmd:"" help:"Serve both protocols."`
+	Merchant  merchantCommand  `cmd:"" help:"Create merchants."`
+	App       appCommand       `cmd:"" help:"Create, list, disable and enable apps."`
+	Member    memberCommand    `cmd:"" help:"Look after one member."`
+	Order     orderCommand     `cmd:"" help:"Look at orders and at what refunds would do."`
+	Explain   explainCommand   `cmd:"" help:"Say why an entry or an order is worth the points that it is."`
+	Program   programCommand   `cmd:"" help:"Export, plan, apply and roll back a merchant's loyalty programme."`
 	Statement statementCommand `cmd:"" help:"Write the day's file that partners compare with theirs, as CSV."`
 	Reconcile reconcileCommand `cmd:"" help:"Compare a partner's file of a day with the platform's, and mend what differs."`
-
-	Callback callbackCommand `cmd:"" help:"List what partners are told, and send it again."`
-	Jobs     jobsCommand     `cmd:"" help:"Run what else happens by itself."`
-	Clock    clockCommand    `cmd:"" help:"Move the clock of a sandbox merchant."`
-	Check    checkCommand    `cmd:"" help:"Recompute every balance, lot and counter from the ledger."`
-	Call     callCommand     `cmd:"" help:"Sign and send one call to either protocol and print the answer."`
-	Bench    benchCommand    `cmd:"" help:"Load a sandbox with signed calls and print how fast they are answered."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this release's tables."`
-	Backup   backupCommand   `cmd:"" help:"Write a consistent copy of the embedded database, on a live server too."`
-	Settings settingsCommand `cmd:"" name:"config" help:"Print the configuration in force and where each value comes from."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Callback  callbackCommand  `cmd:"" help:"List what partners are told, and send it again."`
+	Jobs      jobsCommand      `cmd:"" help:"Run what else happens by itself."`
+	Clock     clockCommand     `cmd:"" help:"Move the clock of a sandbox merchant."`
+	Check     checkCommand     `cmd:"" help:"Recompute every balance, lot and counter from the ledger."`
+	Call      callCommand      `cmd:"" help:"Sign and send one call to either protocol and print the answer."`
+	Bench     benchCommand     `cmd:"" help:"Load a sandbox with signed calls and print how fast they are answered."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this release's tables."`
+	Backup    backupCommand    `cmd:"" help:"Write a consistent copy of the embedded database, on a live server too."`
+	Settings  settingsCommand  `cmd:"" name:"config" help:"Print the configuration in force and where each value comes from."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // commonFlags are embedded by every subcommand that works on the database or

@@ -432,7 +432,7 @@ func TestJobsCommand(t *testing.T) {
 			t.Error(out)
 		}
 	}
-	if out := r.on("jobs", "run", "all", "--merchant", "1000"); out != "due: 0\ncoupons: 0\nexpiring: 0\nrefunds: 0\ncleanup: 0\n" {
+	if out := r.on("jobs", "run", "all", "--merchant", "1000"); out != "levels: 0\ndue: 0\ncoupons: 0\nexpiring: 0\nrefunds: 0\ncleanup: 0\n" {
 		t.Error(out)
 	}
 	r.refused(exitUsage, "there is no job", "jobs", "run", "nonsense", "--merchant", "1000")
