@@ -424,7 +424,7 @@ func TestJobsCommand(t *testing.T) {
 	app := r.app("1000")
 	s := r.serve()
 	s.must("/member/register/mobile", app, `{"mobile":"15623261994","channelCode":"dcxcx","registerType":"2","unionId":"u1"}`)
-	for _, name := range []string{"due", "coupons", "expiring", "refunds", "cleanup"} {
+	for _, name := range []string{"levels", "due", "coupons", "expiring", "refunds", "cleanup"} {
 		if out := r.on("jobs", "list"); !strings.Contains(out, name+" ") {
 			t.Errorf("%s is not listed:\n%s", name, out)
 		}

@@ -48,6 +48,19 @@ func TestSplitInvariance(t *testing.T) {
 	})
 }
 
+// programmeRuns are each a random programme with traffic of its own.
+const programmeRuns = 4
+
+func TestProgrammes(t *testing.T) {
+	onEach(t, func(t *testing.T, open func(testing.TB) *storetest.Engine) {
+		loyaltytest.Programmes(t, programmeRuns, 1_200, func(t *testing.T, merchants []*loyalty.Snapshot) loyaltytest.Target {
+			e := open(t)
+			e.AddMerchants(t, merchants...)
+			return e.Target()
+		})
+	})
+}
+
 // propertySteps stay few: the whole state is read and recomputed after each.
 const propertySteps = 300
 
