@@ -41,16 +41,17 @@ func (t *teller) life(e *loyalty.Entry) {
 	if e.Deficit < 0 {
 		t.say("其中 %s 先抵扣欠分。", "Of these, %s went to the deficit first.", points(-e.Deficit))
 	}
-	for _, part := range e.Parts {
-		if e.Pending > 0 {
-			t.say("等待期内暂不可用，%s 起可用。", "They are in the waiting period and usable from %s.", t.day(part.AvailableAt))
-		}
-		if part.ExpiresAt == loyalty.Never {
-			t.say("长期有效。", "They do not expire.")
-		} else {
-			t.say("有效期至 %s。", "They are valid to the end of %s.", t.day(part.ExpiresAt-1))
-		}
-		return // a grant joins one lot
+	if len(e.Parts) == 0 { // all of it filled the deficit
+		return
+	}
+	lot := e.Parts[0] // a grant joins one
+	if e.Pending > 0 {
+		t.say("等待期内暂不可用，%s 起可用。", "They are in the waiting period and usable from %s.", t.day(lot.AvailableAt))
+	}
+	if lot.ExpiresAt == loyalty.Never {
+		t.say("长期有效。", "They do not expire.")
+	} else {
+		t.say("有效期至 %s。", "They are valid to the end of %s.", t.day(lot.ExpiresAt-1))
 	}
 }
 
