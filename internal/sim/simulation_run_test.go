@@ -1,0 +1,413 @@
+package sim_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"math/rand/v2"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/memberd/memberd/internal/jobs"
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/seal"
+	"github.com/memberd/memberd/internal/sign"
+	"github.com/memberd/memberd/internal/store/sqldb"
+	"github.com/memberd/memberd/internal/webhook"
+)
+
+const (
+	// simSteps is how many steps a run has: enough for orders to be refunded,
+	// points to expire and keys to be repeated after all of it.
+	simSteps = 160
+	// compareEvery is how often a run stops to compare all rows.
+	compareEvery = 20
+	// keptLines is how much of the trace is printed with a failure.
+	keptLines = 40
+	// abandoned is how many milliseconds a command gets of which nobody will
+	// hear: longer than the writer backs off, and less than a step.
+	abandoned = 400
+	// longestRun is when no more days are passed: keys live for 400.
+	longestRun = 300 * 24 * time.Hour
+)
+
+// simPlant is a mistake that is put into the platform to see it found.
+type simPlant struct {
+	store   func(loyalty.Store) loyalty.Store
+	handler func(http.Handler) http.Handler
+	outbox  func(webhook.Storage) webhook.Storage
+	look    func(jobs.Look) jobs.Look
+}
+
+// simRun is one run. Its scheduler is the one goroutine that decides.
+type simRun struct {
+	t     testing.TB
+	seed  uint64
+	rng   *rand.Rand
+	plant simPlant
+
+	clock  simClock
+	gate   simGate
+	faults *simFaults
+	truth  *simTruth
+	model  *simModel
+	keys   *seal.Keys
+	db     *sqldb.DB
+	life   *simLife
+	post   *simReceiver
+
+	apps    []simApp
+	clients []*simClient
+	members map[string][]*simMember // by merchant
+	early   map[string][]simOrder   // that refunds wait for
+	reasons map[string]*simOp
+	// troubledBefore: the writer had not found its database again when the step
+	// began.
+	troubledBefore bool
+
+	mu       sync.Mutex
+	problems []simProblem
+	counts   map[string]int
+	trace    hash.Hash
+	all      []string
+}
+
+// simProblem is something that must not be.
+type simProblem struct{ kind, text string }
+
+// simulate runs one seed to its end, or to the first problem, in a bubble of
+// its own: timers, leases and retries take no time.
+func simulate(t *testing.T, seed uint64, plant simPlant) *simRun {
+	t.Helper()
+	r := &simRun{
+		seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), plant: plant, members: map[string][]*simMember{},
+		early: map[string][]simOrder{}, reasons: map[string]*simOp{}, counts: map[string]int{}, trace: sha256.New(),
+	}
+	r.truth = newSimTruth(r.problem)
+	r.faults = &simFaults{
+		rng: rand.New(rand.NewPCG(seed, 2)), probes: rand.New(rand.NewPCG(seed, 3)), counts: map[string]int{},
+		tenths: []int{0, 10, 10, 20}[r.rng.IntN(4)], note: func(text string) { r.note("%s", text) },
+	}
+	r.post = newSimReceiver(r)
+	synctest.Test(t, func(t *testing.T) {
+		r.t = t
+		r.clock.moveTo(simStart)
+		r.open()
+		defer r.close()
+		r.meet()
+		for step := range simSteps {
+			r.step()
+			if step%compareEvery == compareEvery-1 {
+				r.compare()
+			}
+			if r.failed() {
+				return
+			}
+		}
+		r.finish()
+	})
+	return r
+}
+
+// meet makes the clients: two tills of one app, a mini-program with numbers of
+// its own, and another merchant's.
+func (r *simRun) meet() {
+	for i, app := range []int{0, 0, 1, 2} {
+		a := &r.apps[app]
+		key, err := sign.ParsePrivateKey(a.credentials.EnvelopePrivateKey)
+		must(r.t, err)
+		platform, err := sign.ParsePublicKey(a.credentials.EnvelopePlatformPublicKey)
+		must(r.t, err)
+		r.clients = append(r.clients, &simClient{
+			run: r, name: string(rune('a' + i)), app: a,
+			wire: &client{
+				http: &http.Client{Transport: r}, now: r.clock.Now, id: a.ID, secret: a.credentials.AppSecret,
+				merchant: a.MerchantID, key: key, platform: platform, answers: new(atomic.Int64),
+			},
+		})
+	}
+}
+
+// step lets time pass and then does one thing.
+func (r *simRun) step() {
+	leapt := r.passTime()
+	switch n := r.rng.IntN(100); {
+	case leapt && n < 50:
+		r.runJobs()
+	case n < 2:
+		r.restart(r.rng.IntN(2) == 0)
+	case n < 5:
+		r.runJobs()
+	case n < 9:
+		r.deliver(time.Duration(1+r.rng.IntN(10))*time.Minute, r.rng.IntN(5) == 0)
+	default:
+		r.calls(r.choose())
+	}
+}
+
+// passTime moves the clock: seconds mostly, sometimes over a midnight, sometimes
+// days. leapt: by more than an hour.
+func (r *simRun) passTime() (leapt bool) {
+	now := r.clock.Now()
+	at := now.Add(time.Duration(1_000+r.rng.IntN(90_000)) * time.Millisecond)
+	switch n := r.rng.IntN(100); {
+	case n < 78:
+	case n < 88:
+		at = now.Add(time.Duration(2+r.rng.IntN(180)) * time.Minute)
+	case n < 94:
+		zone := r.model.rules[simMerchant].Location()
+		y, m, d := now.In(zone).Date()
+		at = time.Date(y, m, d+1, 0, 0, 0, 0, zone)
+		if r.rng.IntN(2) == 0 {
+			at = at.Add(-time.Millisecond)
+		}
+		if at.Sub(now) < time.Second {
+			at = now.Add(time.Second)
+		}
+		r.count("midnights")
+	case now.Sub(simStart) < longestRun:
+		at = now.Add(time.Duration(1+r.rng.IntN(8*24)) * time.Hour)
+		r.count("leaps of days")
+	}
+	r.clock.moveTo(at)
+	r.note("time %s", at.UTC().Format(time.RFC3339Nano))
+	return at.Sub(now) > time.Hour
+}
+
+// simSent is one call on its way.
+type simSent struct {
+	op    *simOp
+	reply reply
+	err   error
+	done  atomic.Bool
+	hung  bool // the client hung up
+	read  *simReadFault
+	end   context.CancelFunc
+	code  int                               // of a query, what it should answer
+	check func(data json.RawMessage) string // of a query
+}
+
+// choose makes the calls of one step: of several clients, new ones, doubles,
+// late repeats, and what a client has not heard of.
+func (r *simRun) choose() (ops []*simOp) {
+	n := 1
+	if r.rng.IntN(100) < 45 {
+		n = 2 + r.rng.IntN(5)
+	}
+	for range n {
+		op := r.clients[r.rng.IntN(len(r.clients))].ask()
+		ops = append(ops, op)
+		if r.rng.IntN(100) < 10 {
+			ops = append(ops, op)
+			r.count("sent twice at once")
+		}
+	}
+	return ops
+}
+
+// ask is the next call of the client.
+func (c *simClient) ask() *simOp {
+	if len(c.unsure) > 0 && c.chance(50) {
+		op := c.unsure[0]
+		c.unsure = c.unsure[1:]
+		if op.key.Operation == loyalty.KeyChange && c.chance(30) {
+			// The document's other way: roll back by the change's id, and never
+			// ask for the change again.
+			c.run.count("rolled back what was not heard of")
+			m := c.member()
+			if m != nil {
+				return c.rollBack(op.key.Key, m)
+			}
+		}
+		c.run.count("repeated what was not heard of")
+		return op
+	}
+	if n := len(c.ops); n > 0 && c.chance(12) {
+		c.run.count("repeated later")
+		return c.ops[max(n-1-c.rng().IntN(30), 0)]
+	}
+	op := c.want()
+	if !op.reads {
+		c.ops = append(c.ops, op)
+	}
+	if op.reason != "" {
+		c.run.reasons[op.reason] = op
+	}
+	return op
+}
+
+// calls sends ops at once and judges the answers. The gate makes the first
+// command one batch and all that came meanwhile the next, in the order in which
+// they were sent.
+func (r *simRun) calls(ops []*simOp) {
+	for _, op := range ops {
+		op.client.signIn()
+	}
+	r.faults.begin()
+	r.truth.begin()
+	r.troubledBefore = r.faults.isTroubled()
+	r.gate.hold(true)
+	sent := make([]*simSent, len(ops))
+	for i, op := range ops {
+		s := &simSent{op: op}
+		sent[i] = s
+		ctx, end := context.WithCancel(context.Background())
+		s.end = end
+		if !r.faults.quiet && r.rng.IntN(100) < 1 {
+			s.read = &simReadFault{after: r.rng.IntN(3)}
+			ctx = context.WithValue(ctx, simReadKey{}, s.read)
+		}
+		if op.reads {
+			s.code, s.check = op.look(r.model, r.clock.instant())
+		}
+		op.sent++
+		go func() {
+			s.reply, s.err = op.client.wire.send(ctx, "http://sim", op.call)
+			s.done.Store(true)
+		}()
+		synctest.Wait()
+	}
+	if !r.faults.quiet {
+		r.disturb(sent)
+	}
+	hung := false
+	for waiting(sent) {
+		r.letOn()
+	}
+	for _, s := range sent {
+		hung = hung || s.hung
+	}
+	for range abandoned {
+		if hung { // the command goes on when nobody waits for it
+			r.letOn()
+		}
+	}
+	r.gate.hold(false)
+	for _, s := range sent {
+		s.end()
+		r.judge(s)
+	}
+	if r.life.dead.Load() {
+		r.restart(true)
+	}
+}
+
+// letOn has the writer do what it can at the moment.
+func (r *simRun) letOn() {
+	if !r.gate.next() {
+		time.Sleep(time.Millisecond) // the writer backs off
+	}
+	synctest.Wait()
+}
+
+func waiting(sent []*simSent) bool {
+	synctest.Wait()
+	for _, s := range sent {
+		if !s.done.Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// disturb lets a client hang up while its call waits, or the process die.
+func (r *simRun) disturb(sent []*simSent) {
+	s := sent[r.rng.IntN(len(sent))]
+	switch n := r.rng.IntN(200); {
+	case n < 8 && s.op.key.Key != "" && !s.done.Load():
+		s.hung = true
+		r.count("hung up")
+		s.end()
+	case n < 10:
+		r.life.dead.Store(true)
+		r.faults.strike(simFault{kind: "killed while calls wait", err: loyalty.ErrUnavailable, crash: true})
+	}
+	synctest.Wait()
+}
+
+// signIn keeps the client's token alive.
+func (c *simClient) signIn() {
+	if now := c.run.clock.Now(); c.wire.token == "" || now.Sub(c.tokenSince) > 100*time.Minute {
+		c.wire.signIn(c.run.t, "http://sim")
+		c.tokenSince = now
+	}
+}
+
+// finish has everything answered, booked and delivered, and looks at the whole.
+func (r *simRun) finish() {
+	r.faults.quiet = true
+	r.clock.moveTo(r.clock.Now().Add(time.Minute))
+	for _, c := range r.clients {
+		for len(c.unsure) > 0 && !r.failed() {
+			op := c.unsure[0]
+			c.unsure = c.unsure[1:]
+			r.clock.moveTo(r.clock.Now().Add(time.Second))
+			r.calls([]*simOp{op})
+		}
+	}
+	if r.failed() {
+		return
+	}
+	r.runJobs()
+	r.deliverAll()
+	r.compare()
+	r.compareWithTold()
+}
+
+// problem takes note of something that must not be.
+func (r *simRun) problem(kind, format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.problems = append(r.problems, simProblem{kind, fmt.Sprintf(format, args...)})
+}
+
+func (r *simRun) failed() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.problems) > 0
+}
+
+func (r *simRun) count(what string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counts[what]++
+}
+
+var randomID = regexp.MustCompile(`[0-9a-f]{32}`)
+
+// note adds a line to the trace. Random ids are replaced by what they stand for,
+// so that a seed has one trace.
+func (r *simRun) note(format string, args ...any) {
+	line := randomID.ReplaceAllStringFunc(fmt.Sprintf(format, args...), func(id string) string {
+		r.truth.mu.Lock()
+		defer r.truth.mu.Unlock()
+		return fmt.Sprint("member ", r.truth.openIDs[id])
+	})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintln(r.trace, line)
+	r.all = append(r.all, line)
+}
+
+// digest stands for everything that happened.
+func (r *simRun) digest() string { return hex.EncodeToString(r.trace.Sum(nil)) }
+
+// report is what a failed run prints.
+func (r *simRun) report() string {
+	var b strings.Builder
+	for _, p := range r.problems[:min(len(r.problems), 5)] {
+		fmt.Fprintf(&b, "%s: %s\n", p.kind, p.text)
+	}
+	fmt.Fprintf(&b, "the last of what happened:\n  %s\n", strings.Join(r.all[max(len(r.all)-keptLines, 0):], "\n  "))
+	fmt.Fprintf(&b, "reproduce: MEMBERD_SEED=%d go test ./internal/sim -run 'Simulation$'", r.seed)
+	return b.String()
+}
