@@ -90,10 +90,10 @@ func (r *simRun) runJob(i int, merchant string) {
 	const patienceOfJobs = 20
 	for try := 1; ; try++ {
 		look := &simLook{Look: r.life.store}
-		worker := jobs.Worker{Look: look, Writer: r.life.writer, Now: r.clock.Now}
 		if r.plant.look != nil {
-			worker.Look = r.plant.look(look)
+			look.Look = r.plant.look(look.Look)
 		}
+		worker := jobs.Worker{Look: look, Writer: r.life.writer, Now: r.clock.Now}
 		job := worker.Standard()[i]
 		done, err := job.Run(context.Background(), merchant)
 		if r.life.dead.Load() {

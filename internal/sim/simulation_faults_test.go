@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -327,15 +328,18 @@ func (tx *simTx) Save(ctx context.Context, c loyalty.Changes) error {
 }
 
 func (tx *simTx) Commit(ctx context.Context) error {
+	done := false
 	err := tx.store.around("commit", func() error {
 		err := tx.Tx.Commit(ctx)
-		if err == nil {
+		if done = err == nil; done {
 			tx.store.truth.committed(tx.changes)
 		}
 		return err
 	})
 	if err == nil {
 		tx.store.faults.setTroubled(false)
+	} else if done {
+		tx.store.truth.unsure(tx.changes)
 	}
 	return err
 }
@@ -346,7 +350,8 @@ type simTruth struct {
 	mu        sync.Mutex
 	problem   func(kind, format string, args ...any)
 	keys      map[int64]map[loyalty.KeyID]int // how often a key was booked, by member
-	inStep    map[int64]map[loyalty.KeyID]bool
+	inStep    []loyalty.KeyRow                // booked in this step
+	untold    []loyalty.KeyRow                // of them, by a commit whose outcome nobody was told
 	members   map[int64]loyalty.Member
 	phones    map[[2]string]int64 // by merchant and phone
 	orders    map[loyalty.OrderKey]int64
@@ -358,7 +363,7 @@ type simTruth struct {
 
 func newSimTruth(problem func(kind, format string, args ...any)) *simTruth {
 	return &simTruth{
-		problem: problem, keys: map[int64]map[loyalty.KeyID]int{}, inStep: map[int64]map[loyalty.KeyID]bool{},
+		problem: problem, keys: map[int64]map[loyalty.KeyID]int{},
 		members: map[int64]loyalty.Member{}, phones: map[[2]string]int64{}, orders: map[loyalty.OrderKey]int64{},
 		coupons: map[loyalty.OrderKey]int64{}, fresh: map[loyalty.OrderKey]int64{},
 		templates: map[loyalty.TemplateKey]int64{}, openIDs: map[string]int64{},
@@ -368,21 +373,18 @@ func newSimTruth(problem func(kind, format string, args ...any)) *simTruth {
 func (t *simTruth) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.inStep = map[int64]map[loyalty.KeyID]bool{}
+	t.inStep, t.untold = nil, nil
 	t.fresh = map[loyalty.OrderKey]int64{}
 }
 
 func (t *simTruth) committed(c loyalty.Changes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.inStep = append(t.inStep, c.Keys...)
 	for _, k := range c.Keys {
 		if t.keys[k.Member] == nil {
 			t.keys[k.Member] = map[loyalty.KeyID]int{}
 		}
-		if t.inStep[k.Member] == nil {
-			t.inStep[k.Member] = map[loyalty.KeyID]bool{}
-		}
-		t.inStep[k.Member][k.KeyID] = true
 		if t.keys[k.Member][k.KeyID]++; t.keys[k.Member][k.KeyID] > 1 {
 			t.problem("key", "member %d: key %v was booked %d times", k.Member, k.KeyID, t.keys[k.Member][k.KeyID])
 		}
@@ -408,16 +410,25 @@ func (t *simTruth) committed(c loyalty.Changes) {
 	}
 }
 
-// booked tells whether a key was booked in this step, by whichever member.
-func (t *simTruth) booked(merchant string, id loyalty.KeyID) bool {
+// unsure takes note of a commit that went through and was answered with an error.
+func (t *simTruth) unsure(c loyalty.Changes) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for member, keys := range t.inStep {
-		if keys[id] && t.members[member].Merchant == merchant {
-			return true
-		}
+	t.untold = append(t.untold, c.Keys...)
+}
+
+// booked tells whether a key of the merchant was booked in this step; untold:
+// by a commit whose outcome nobody was told.
+func (t *simTruth) booked(merchant string, id loyalty.KeyID, untold bool) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rows := t.inStep
+	if untold {
+		rows = t.untold
 	}
-	return false
+	return slices.ContainsFunc(rows, func(k loyalty.KeyRow) bool {
+		return k.KeyID == id && t.members[k.Member].Merchant == merchant
+	})
 }
 
 // memberByPhone is the member that has the phone.

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -262,8 +263,8 @@ func (r *simRun) calls(ops []*simOp) {
 		sent[i] = s
 		ctx, end := context.WithCancel(context.Background())
 		s.end = end
-		if !r.faults.quiet && r.rng.IntN(100) < 1 {
-			s.read = &simReadFault{after: r.rng.IntN(3)}
+		if !r.faults.quiet && r.rng.IntN(100) < 3 {
+			s.read = &simReadFault{after: r.rng.IntN(2)}
 			ctx = context.WithValue(ctx, simReadKey{}, s.read)
 		}
 		if op.reads {
@@ -319,11 +320,18 @@ func waiting(sent []*simSent) bool {
 	return false
 }
 
+// alone tells whether a call is not sent twice at once.
+func alone(s *simSent, sent []*simSent) bool {
+	return !slices.ContainsFunc(sent, func(x *simSent) bool {
+		return x != s && x.op.key == s.op.key && x.op.merchant == s.op.merchant
+	})
+}
+
 // disturb lets a client hang up while its call waits, or the process die.
 func (r *simRun) disturb(sent []*simSent) {
 	s := sent[r.rng.IntN(len(sent))]
 	switch n := r.rng.IntN(200); {
-	case n < 8 && s.op.key.Key != "" && !s.done.Load():
+	case n < 8 && s.op.key.Key != "" && !s.done.Load() && alone(s, sent):
 		s.hung = true
 		r.count("hung up")
 		s.end()
