@@ -5,12 +5,14 @@ LISTEN  ?= 127.0.0.1:8080
 DATA    ?= ./memberd-data
 ROUNDS  ?= 3
 FUZZ_SECONDS ?= 60
+SIM_SECONDS ?= 60
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
+.PHONY: help run build test sim ci bench bench-server lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +26,11 @@ build: ## build ./bin/memberd
 test: tools-postgres ## run every test, on SQLite and on a private PostgreSQL
 	$(GO) test -timeout 20m ./...
 
+sim: ## simulate the whole system on fresh seeds for SIM_SECONDS ($(SIM_SECONDS)); a seed that fails is printed
+	SIM_SECONDS=$(SIM_SECONDS) $(GO) test -count=1 -v -timeout 0 ./internal/sim -run 'Simulation$$'
+
 ci: export CI = true
-ci: fmt-check lint libc-check test ## everything that must pass: form, lint, all tests, the short ones under the race detector, builds
+ci: fmt-check lint libc-check test sim ## everything that must pass: form, lint, all tests, the short ones under the race detector, builds
 	$(GO) test -timeout 20m -race -short ./...
 	CGO_ENABLED=0 GOOS=linux GOARCH=amd64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-amd64 ./cmd/memberd
 	CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/memberd-linux-arm64 ./cmd/memberd

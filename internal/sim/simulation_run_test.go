@@ -37,6 +37,8 @@ const (
 	// abandoned is how many milliseconds a command gets of which nobody will
 	// hear: longer than the writer backs off, and less than a step.
 	abandoned = 400
+	// hangs is when a run that should take a second or two is given up.
+	hangs = 4 * time.Minute
 	// longestRun is when no more days are passed: keys live for 400.
 	longestRun = 300 * 24 * time.Hour
 )
@@ -99,13 +101,15 @@ func simulate(t *testing.T, seed uint64, plant simPlant) *simRun {
 		tenths: []int{0, 10, 10, 20}[r.rng.IntN(4)], note: func(text string) { r.note("%s", text) },
 	}
 	r.post = newSimReceiver(r)
+	late := time.AfterFunc(hangs, func() { panic("the simulation hangs; " + r.command()) })
+	defer late.Stop()
 	synctest.Test(t, func(t *testing.T) {
 		r.t = t
 		r.clock.moveTo(simStart)
 		r.open()
 		defer r.close()
 		r.meet()
-		for step := range simSteps {
+		for step := range runLength() {
 			r.step()
 			if step%compareEvery == compareEvery-1 {
 				r.compare()
@@ -117,6 +121,14 @@ func simulate(t *testing.T, seed uint64, plant simPlant) *simRun {
 		r.finish()
 	})
 	return r
+}
+
+// runLength is shorter under -short, as with the race detector.
+func runLength() int {
+	if testing.Short() {
+		return simSteps / 4
+	}
+	return simSteps
 }
 
 // meet makes the clients: two tills of one app, a mini-program with numbers of
@@ -416,6 +428,15 @@ func (r *simRun) report() string {
 		fmt.Fprintf(&b, "%s: %s\n", p.kind, p.text)
 	}
 	fmt.Fprintf(&b, "the last of what happened:\n  %s\n", strings.Join(r.all[max(len(r.all)-keptLines, 0):], "\n  "))
-	fmt.Fprintf(&b, "reproduce: MEMBERD_SEED=%d go test ./internal/sim -run 'Simulation$'", r.seed)
+	b.WriteString(r.command())
 	return b.String()
+}
+
+// command is what reproduces the run.
+func (r *simRun) command() string {
+	short := ""
+	if testing.Short() {
+		short = " -short"
+	}
+	return fmt.Sprintf("reproduce: MEMBERD_SEED=%d go test ./internal/sim -run 'Simulation$'%s", r.seed, short)
 }

@@ -21,6 +21,9 @@ const simSpan = 5 * time.Second
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	span := simSpan
+	if testing.Short() {
+		span = time.Second // a run or two
+	}
 	if text := os.Getenv("SIM_SECONDS"); text != "" {
 		seconds, err := strconv.Atoi(text)
 		if err != nil || seconds < 1 {
@@ -39,6 +42,7 @@ func TestSimulation(t *testing.T) {
 	total, faults := map[string]int{}, map[string]int{}
 	runs := 0
 	for began := time.Now(); runs == 0 || !one && time.Since(began) < span; runs++ {
+		t.Logf("seed %d", seed+uint64(runs)) // the last word of a run that ends in a crash
 		r := simulate(t, seed+uint64(runs), simPlant{})
 		if r.failed() {
 			t.Fatal(r.report())
