@@ -20,14 +20,15 @@
 // other and nothing goes wrong. Its files:
 //
 //   - simulation_test.go: runs on fresh seeds, and that a seed repeats;
-//   - simulation_run_test.go: the scheduler;
+//   - simulation_run_test.go, _calls_: the scheduler, and how it sends calls;
 //   - simulation_platform_test.go: the platform, its clock and its restarts;
-//   - simulation_faults_test.go: what goes wrong at which call of the store, and
-//     what was really committed;
-//   - simulation_clients_test.go, simulation_queries_test.go: what clients ask;
-//   - simulation_background_test.go: the jobs, the deliverer and the partner;
-//   - simulation_model_test.go, simulation_judge_test.go: the model, and what
-//     every answer and every row is held against;
+//   - simulation_faults_test.go, _store_: what goes wrong at which call of the
+//     store; _truth_: what was really committed;
+//   - simulation_clients_test.go, _points_, _orders_, _coupons_, _queries_: what
+//     clients ask for;
+//   - simulation_jobs_test.go, _callbacks_: the jobs, the deliverer, the partner;
+//   - simulation_model_test.go, _judge_: the model, and what every answer and
+//     every row is held against;
 //   - simulation_plants_test.go: mistakes that are planted to see them found.
 //
 // The model decides with the domain's own code, as the platform does. So the

@@ -1,13 +1,9 @@
 package sim_test
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -34,15 +30,15 @@ var simHooks = map[string][]simFault{
 		{"load/unavailable", loyalty.ErrUnavailable, false, false, 30},
 		{"load/again after", loyalty.ErrAgain, true, false, 60},
 		{"load/unavailable after", loyalty.ErrUnavailable, true, false, 30},
-		{"load/crash", loyalty.ErrUnavailable, false, true, 20},
+		{"load/crash", loyalty.ErrUnavailable, false, true, 40},
 	},
 	"save": {
 		{"save/again", loyalty.ErrAgain, false, false, 60},
-		{"save/unavailable", loyalty.ErrUnavailable, false, false, 30},
-		{"save/culprit", loyalty.ErrCulprit, false, false, 40},
+		{"save/unavailable", loyalty.ErrUnavailable, false, false, 50},
+		{"save/culprit", loyalty.ErrCulprit, false, false, 150},
 		{"save/again after", loyalty.ErrAgain, true, false, 60},
-		{"save/unavailable after", loyalty.ErrUnavailable, true, false, 30},
-		{"save/crash after", loyalty.ErrUnavailable, true, true, 20},
+		{"save/unavailable after", loyalty.ErrUnavailable, true, false, 50},
+		{"save/crash after", loyalty.ErrUnavailable, true, true, 40},
 	},
 	"commit": {
 		{"commit/again", loyalty.ErrAgain, false, false, 80},
@@ -53,9 +49,9 @@ var simHooks = map[string][]simFault{
 		{"commit/crash after", loyalty.ErrUnknownOutcome, true, true, 80},
 	},
 	"ids": {
-		{"ids/unavailable", loyalty.ErrUnavailable, false, false, 150},
-		{"ids/again", loyalty.ErrAgain, false, false, 150},
-		{"ids/unavailable after", loyalty.ErrUnavailable, true, false, 150},
+		{"ids/unavailable", loyalty.ErrUnavailable, false, false, 400},
+		{"ids/again", loyalty.ErrAgain, false, false, 400},
+		{"ids/unavailable after", loyalty.ErrUnavailable, true, false, 400},
 	},
 	"probe": {{"probe/unavailable", loyalty.ErrUnavailable, false, false, 2_000}},
 }
@@ -204,237 +200,4 @@ func (f *simFaults) isTroubled() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.troubled
-}
-
-// simGate stops every batch before it begins until the scheduler lets it on, so
-// that what stands in a batch is the scheduler's choice.
-type simGate struct {
-	mu      sync.Mutex
-	held    bool
-	waiting chan struct{}
-}
-
-func (g *simGate) pass() {
-	g.mu.Lock()
-	if !g.held {
-		g.mu.Unlock()
-		return
-	}
-	c := make(chan struct{})
-	g.waiting = c
-	g.mu.Unlock()
-	<-c
-}
-
-// next lets the batch on that waits; false when none does.
-func (g *simGate) next() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.waiting == nil {
-		return false
-	}
-	close(g.waiting)
-	g.waiting = nil
-	return true
-}
-
-func (g *simGate) hold(b bool) {
-	g.mu.Lock()
-	g.held = b
-	g.mu.Unlock()
-	if !b {
-		g.next()
-	}
-}
-
-// simStore is a store on which things go wrong. Once its process is dead
-// nothing that is left of it reaches the database.
-type simStore struct {
-	loyalty.Store
-	dead   *atomic.Bool
-	gate   *simGate
-	faults *simFaults
-	truth  *simTruth
-}
-
-// around carries a call out with what the hook has for it.
-func (s *simStore) around(hook string, do func() error) error {
-	if s.dead.Load() {
-		return loyalty.ErrUnavailable
-	}
-	f := s.faults.draw(hook)
-	if f.kind == "" {
-		return do()
-	}
-	if f.after {
-		if err := do(); err != nil {
-			return err
-		}
-	}
-	if f.crash {
-		s.dead.Store(true)
-	}
-	return fmt.Errorf("sim: %w", f.err)
-}
-
-func (s *simStore) Begin(ctx context.Context) (loyalty.Tx, error) {
-	s.gate.pass()
-	var tx loyalty.Tx
-	err := s.around("begin", func() (err error) {
-		tx, err = s.Store.Begin(ctx)
-		return err
-	})
-	if err != nil {
-		if tx != nil {
-			tx.Rollback()
-		}
-		return nil, err
-	}
-	return &simTx{Tx: tx, store: s}, nil
-}
-
-func (s *simStore) ReserveIDs(ctx context.Context, kind loyalty.IDKind, n int64) (first int64, err error) {
-	hook := "ids"
-	if n == 0 {
-		hook = "probe"
-	}
-	err = s.around(hook, func() (err error) {
-		first, err = s.Store.ReserveIDs(ctx, kind, n)
-		return err
-	})
-	if err == nil && n == 0 {
-		s.faults.setTroubled(false)
-	}
-	return first, err
-}
-
-type simTx struct {
-	loyalty.Tx
-	store   *simStore
-	changes loyalty.Changes
-}
-
-func (tx *simTx) Load(ctx context.Context, refs []loyalty.Refs) (ws *loyalty.WorkingSet, err error) {
-	err = tx.store.around("load", func() (err error) {
-		ws, err = tx.Tx.Load(ctx, refs)
-		return err
-	})
-	return ws, err
-}
-
-func (tx *simTx) Save(ctx context.Context, c loyalty.Changes) error {
-	tx.changes = c
-	return tx.store.around("save", func() error { return tx.Tx.Save(ctx, c) })
-}
-
-func (tx *simTx) Commit(ctx context.Context) error {
-	done := false
-	err := tx.store.around("commit", func() error {
-		err := tx.Tx.Commit(ctx)
-		if done = err == nil; done {
-			tx.store.truth.committed(tx.changes)
-		}
-		return err
-	})
-	if err == nil {
-		tx.store.faults.setTroubled(false)
-	} else if done {
-		tx.store.truth.unsure(tx.changes)
-	}
-	return err
-}
-
-// simTruth is what was committed, as the writer wanted it: which keys, and
-// which numbers the platform gave.
-type simTruth struct {
-	mu        sync.Mutex
-	problem   func(kind, format string, args ...any)
-	keys      map[int64]map[loyalty.KeyID]int // how often a key was booked, by member
-	inStep    []loyalty.KeyRow                // booked in this step
-	untold    []loyalty.KeyRow                // of them, by a commit whose outcome nobody was told
-	members   map[int64]loyalty.Member
-	phones    map[[2]string]int64 // by merchant and phone
-	orders    map[loyalty.OrderKey]int64
-	coupons   map[loyalty.OrderKey]int64 // id by space and number
-	fresh     map[loyalty.OrderKey]int64 // of them, those of this step
-	templates map[loyalty.TemplateKey]int64
-	openIDs   map[string]int64
-}
-
-func newSimTruth(problem func(kind, format string, args ...any)) *simTruth {
-	return &simTruth{
-		problem: problem, keys: map[int64]map[loyalty.KeyID]int{},
-		members: map[int64]loyalty.Member{}, phones: map[[2]string]int64{}, orders: map[loyalty.OrderKey]int64{},
-		coupons: map[loyalty.OrderKey]int64{}, fresh: map[loyalty.OrderKey]int64{},
-		templates: map[loyalty.TemplateKey]int64{}, openIDs: map[string]int64{},
-	}
-}
-
-func (t *simTruth) begin() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.inStep, t.untold = nil, nil
-	t.fresh = map[loyalty.OrderKey]int64{}
-}
-
-func (t *simTruth) committed(c loyalty.Changes) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.inStep = append(t.inStep, c.Keys...)
-	for _, k := range c.Keys {
-		if t.keys[k.Member] == nil {
-			t.keys[k.Member] = map[loyalty.KeyID]int{}
-		}
-		if t.keys[k.Member][k.KeyID]++; t.keys[k.Member][k.KeyID] > 1 {
-			t.problem("key", "member %d: key %v was booked %d times", k.Member, k.KeyID, t.keys[k.Member][k.KeyID])
-		}
-	}
-	for _, m := range c.NewMembers {
-		t.members[m.ID] = m
-		t.openIDs[m.OpenID] = m.ID
-	}
-	for _, i := range c.Bound {
-		if i.Kind == loyalty.ByPhone {
-			t.phones[[2]string{i.Merchant, i.Value}] = i.Member
-		}
-	}
-	for _, o := range c.NewOrders {
-		t.orders[o.OrderKey] = o.ID
-	}
-	for _, k := range c.NewCoupons {
-		key := loyalty.OrderKey{Space: k.Space, No: k.Number}
-		t.coupons[key], t.fresh[key] = k.ID, k.ID
-	}
-	for _, k := range c.NewTemplates {
-		t.templates[k.TemplateKey] = k.ID
-	}
-}
-
-// unsure takes note of a commit that went through and was answered with an error.
-func (t *simTruth) unsure(c loyalty.Changes) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.untold = append(t.untold, c.Keys...)
-}
-
-// booked tells whether a key of the merchant was booked in this step; untold:
-// by a commit whose outcome nobody was told.
-func (t *simTruth) booked(merchant string, id loyalty.KeyID, untold bool) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	rows := t.inStep
-	if untold {
-		rows = t.untold
-	}
-	return slices.ContainsFunc(rows, func(k loyalty.KeyRow) bool {
-		return k.KeyID == id && t.members[k.Member].Merchant == merchant
-	})
-}
-
-// memberByPhone is the member that has the phone.
-func (t *simTruth) memberByPhone(merchant, phone string) (loyalty.Member, bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	m, ok := t.members[t.phones[[2]string{merchant, phone}]]
-	return m, ok
 }
