@@ -29,7 +29,7 @@ type simStream struct {
 // the event and how often it came, whatever runs beside it.
 type simReceiver struct {
 	run      *simRun
-	workers  int // at a time; 1 makes the order of all deliveries the seed's
+	workers  int // at a time; 1 makes the order of all deliveries the seed's, and of what jobs do
 	platform *rsa.PublicKey
 
 	mu    sync.Mutex
@@ -116,9 +116,7 @@ func (p *simReceiver) take(l webhook.Letter) {
 		p.taken[k] = e.No
 		r.count("did: callback " + string(e.Kind))
 	}
-	if p.workers == 1 {
-		r.note("callback %s %s", id, e.Kind)
-	}
+	r.note("callback %s %s", id, e.Kind)
 	var frame struct {
 		Partner string `json:"partnerId"`
 		App     string `json:"appId"`

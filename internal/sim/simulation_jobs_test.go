@@ -12,8 +12,17 @@ import (
 // simLook keeps what the jobs have found to do, so that the model does it too.
 type simLook struct {
 	jobs.Look
-	mu    sync.Mutex
-	found []loyalty.AnyCommand
+	single bool // find one thing at a time, so that the order is the seed's
+	mu     sync.Mutex
+	found  []loyalty.AnyCommand
+}
+
+// some are what a look shows of what is there.
+func some[X any](l *simLook, list []X) []X {
+	if l.single {
+		return list[:min(1, len(list))]
+	}
+	return list
 }
 
 func foundAll[C loyalty.Command[loyalty.DueBooked]](l *simLook, commands []C) {
@@ -26,6 +35,7 @@ func foundAll[C loyalty.Command[loyalty.DueBooked]](l *simLook, commands []C) {
 
 func (l *simLook) DueMembers(ctx context.Context, merchant string, now loyalty.Instant, limit int) ([]int64, error) {
 	ids, err := l.Look.DueMembers(ctx, merchant, now, limit)
+	ids = some(l, ids)
 	for _, id := range ids {
 		foundAll(l, []loyalty.BookDue{{Who: loyalty.Who{Merchant: merchant, ID: id}}})
 	}
@@ -34,12 +44,14 @@ func (l *simLook) DueMembers(ctx context.Context, merchant string, now loyalty.I
 
 func (l *simLook) EndedCoupons(ctx context.Context, merchant string, now loyalty.Instant, limit int) ([]loyalty.LapseCoupons, error) {
 	commands, err := l.Look.EndedCoupons(ctx, merchant, now, limit)
+	commands = some(l, commands)
 	foundAll(l, commands)
 	return commands, err
 }
 
 func (l *simLook) ExpiringMembers(ctx context.Context, merchant string, until loyalty.Instant, limit int) ([]int64, error) {
 	ids, err := l.Look.ExpiringMembers(ctx, merchant, until, limit)
+	ids = some(l, ids)
 	for _, id := range ids {
 		foundAll(l, []loyalty.AnnounceExpiring{{Who: loyalty.Who{Merchant: merchant, ID: id}}})
 	}
@@ -48,6 +60,7 @@ func (l *simLook) ExpiringMembers(ctx context.Context, merchant string, until lo
 
 func (l *simLook) ParkedRefunds(ctx context.Context, merchant string, before loyalty.Instant, limit int) ([]loyalty.GiveUpRefund, error) {
 	commands, err := l.Look.ParkedRefunds(ctx, merchant, before, limit)
+	commands = some(l, commands)
 	foundAll(l, commands)
 	return commands, err
 }
@@ -78,7 +91,7 @@ func (r *simRun) runJobs() {
 func (r *simRun) runJob(i int, merchant string) {
 	const patienceOfJobs = 20
 	for try := 1; ; try++ {
-		look := &simLook{Look: r.life.store}
+		look := &simLook{Look: r.life.store, single: r.post.workers == 1}
 		if r.plant.look != nil {
 			look.Look = r.plant.look(look.Look)
 		}

@@ -1,13 +1,11 @@
 package sim_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"math/rand/v2"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,7 +78,6 @@ type simRun struct {
 	mu       sync.Mutex
 	problems []simProblem
 	counts   map[string]int
-	trace    hash.Hash
 	all      []string
 }
 
@@ -93,7 +90,7 @@ func simulate(t *testing.T, seed uint64, plant simPlant) *simRun {
 	t.Helper()
 	r := &simRun{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 1)), plant: plant, members: map[string][]*simMember{},
-		early: map[string][]simOrder{}, reasons: map[string]*simOp{}, counts: map[string]int{}, trace: sha256.New(),
+		early: map[string][]simOrder{}, reasons: map[string]*simOp{}, counts: map[string]int{},
 	}
 	r.truth = newSimTruth(r.problem)
 	r.faults = &simFaults{
@@ -248,12 +245,14 @@ func (r *simRun) note(format string, args ...any) {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintln(r.trace, line)
 	r.all = append(r.all, line)
 }
 
-// digest stands for everything that happened.
-func (r *simRun) digest() string { return hex.EncodeToString(r.trace.Sum(nil)) }
+// trace is what a seed repeats: everything that happened but the turns that
+// members' callbacks take, which hang on how long the writer backed off.
+func (r *simRun) trace() []string {
+	return slices.DeleteFunc(slices.Clone(r.all), func(line string) bool { return strings.HasPrefix(line, "callback ") })
+}
 
 // report is what a failed run prints.
 func (r *simRun) report() string {

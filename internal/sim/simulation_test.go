@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // simSpan is how long the ordinary suite tries fresh seeds; SIM_SECONDS says
@@ -99,13 +101,7 @@ func TestSimulationRepeats(t *testing.T) {
 	t.Parallel()
 	seed := uint64(time.Now().UnixNano()) / 3 * 3 // deliveries in one order
 	first, second := simulate(t, seed, simPlant{}), simulate(t, seed, simPlant{})
-	if first.digest() != second.digest() {
-		at := 0
-		for at < len(first.all) && at < len(second.all) && first.all[at] == second.all[at] {
-			at++
-		}
-		t.Errorf("seed %d: two traces, from line %d on:\n%q\n%q", seed, at, tail(first.all, at), tail(second.all, at))
+	if diff := cmp.Diff(first.trace(), second.trace()); diff != "" || first.failed() {
+		t.Errorf("two traces of one seed, or a problem:\n%s\n%s", clipped(diff), first.report())
 	}
 }
-
-func tail(lines []string, at int) []string { return lines[min(at, len(lines)):min(at+3, len(lines))] }
