@@ -11,8 +11,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
-.PHONY: help run build test sim ci bench bench-server lint fmt fmt-check libc-check tools-postgres
+.PHONY: help run build test sim crash fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
