@@ -184,6 +184,7 @@ const (
 	codeKeyReused     = 150002
 	codeNotCovered    = 150003
 	codeNoStatement   = 150004
+	codeNotReversible = 150005
 	codeNothingToRoll = 150006
 	codeWrongText     = 140005
 

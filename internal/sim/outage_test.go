@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -41,7 +43,7 @@ func TestDatabaseOutage(t *testing.T) {
 	l.start()
 	l.await(300)
 
-	crash(t, pg, s.database)
+	crash(t, s.database)
 	probe := call{"wk.user.event.score.change", map[string]any{
 		"open_id": l.members[0].openID, "change_event": "event_add", "score": 1, "change_reason": "probe", "change_id": "probe",
 	}}
@@ -113,14 +115,26 @@ func connect(database string) error {
 
 // crash ends PostgreSQL without a checkpoint: what it has to know when it comes
 // back is in its log alone.
-func crash(t *testing.T, pg *pgtest.Server, database string) {
+func crash(t *testing.T, database string) {
 	t.Helper()
-	must(t, pg.Signal(syscall.SIGQUIT))
 	lock := filepath.Join(folder(t, database), "data", "postmaster.pid")
+	must(t, syscall.Kill(postmaster(t, lock), syscall.SIGQUIT))
 	eventually(t, "ended", func() bool {
 		_, err := os.Stat(lock)
 		return errors.Is(err, os.ErrNotExist) && connect(database) != nil
 	})
+}
+
+// postmaster is the process that runs on a folder now: pgtest's, or one that
+// restart has started since. Its number is the first line of its lock.
+func postmaster(t *testing.T, lock string) (pid int) {
+	t.Helper()
+	text, err := os.ReadFile(lock)
+	must(t, err)
+	first, _, _ := strings.Cut(string(text), "\n")
+	pid, err = strconv.Atoi(first)
+	must(t, err)
+	return pid
 }
 
 // restart starts PostgreSQL again on the folder of a crashed server, as that
