@@ -35,7 +35,7 @@ func (p *linearPlan) draw(rng *rand.Rand) linearInput {
 	case n < 55 && len(p.recent) > 0: // a repeat, now and then with other points
 		again := p.recent[rng.IntN(len(p.recent))]
 		if rng.IntN(8) == 0 {
-			again.points++
+			again.points *= 2
 		}
 		return again
 	case n < 63 && len(p.recent) > 0:

@@ -42,6 +42,7 @@ type linearRun struct {
 
 	mu       sync.Mutex
 	history  []porcupine.Operation
+	refused  []porcupine.Operation // answered with 503: these promise that nothing was booked
 	answered int
 	known    chan struct{} // closed and replaced with every answer
 	figures  *figures
@@ -94,6 +95,13 @@ func (r *linearRun) run(seed uint64, round int, fault func(n int)) {
 		}
 	}
 	checkLinear(r.t, r.history)
+	if r.t.Failed() {
+		for _, op := range r.refused {
+			if in := op.Input.(linearInput); in.kind != linearQuery {
+				r.t.Logf("answered with 503, member %d, %d to %d us: %s", in.member, op.Call/1000, op.Return/1000, describeLinear(in, op.Output.(linearOutput)))
+			}
+		}
+	}
 }
 
 func (r *linearRun) count() int {
@@ -138,6 +146,9 @@ func (r *linearRun) call(me *int, rng *rand.Rand, in linearInput) (answered bool
 		return false
 	case err == nil && got.status == http.StatusServiceUnavailable:
 		r.figures.count("busy", 1)
+		r.mu.Lock()
+		r.refused = append(r.refused, op(*me, from, to, in, linearOutput{code: got.status}))
+		r.mu.Unlock()
 		return false
 	case err != nil || !got.answered():
 		if in.kind == linearQuery {
