@@ -26,7 +26,7 @@ import (
 const (
 	linearMembers = 4
 	linearClients = 8
-	linearCalls   = 500 // with an answer, in one history
+	linearCalls   = 400 // with an answer, in one history
 	linearFaults  = 4   // in one history
 )
 
