@@ -6,12 +6,14 @@ DATA    ?= ./memberd-data
 ROUNDS  ?= 3
 FUZZ_SECONDS ?= 60
 SIM_SECONDS ?= 60
+SECONDS ?= 40
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test sim crash fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
+.PHONY: help run build test ci bench bench-server crash lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ bench: tools-postgres ## run the benchmarks, with durable commits on both engine
 
 bench-server: tools-postgres build ## load a server on SQLite and on PostgreSQL, $(ROUNDS) rounds, and print medians as a table
 	$(GO) run ./internal/sim/serverbench -program bin/memberd -rounds $(ROUNDS)
+
+crash: tools-postgres ## kill servers, databases, disks and networks under load, each test for $(SECONDS) seconds, and print figures
+	MEMBERD_SIM_SECONDS=$(SECONDS) $(GO) test -count 1 -timeout 20m -v -run '^(TestKill|TestDatabaseOutage|TestFault.*|TestLinear.*)$$' ./internal/sim
 
 lint: ## go vet and staticcheck
 	$(GO) vet ./...

@@ -25,17 +25,25 @@ func TestKill(t *testing.T) {
 		c.signIn(t, p.url)
 		l := newLoad(t, c, seed, at.where)
 		l.start()
+		var f figures
 		until := time.Now().Add(extra(t))
 		for n := 0; n < kills || time.Now().Before(until); n++ {
 			l.await(50 + rng.IntN(250))
+			since := time.Now()
 			p.kill()
 			p = s.serve()
 			at.set(p)
+			l.await(1)
+			f.count("kills", 1)
+			f.recovered(time.Since(since))
 		}
 		l.await(100)
 		l.stop()
 		l.audit(p.url)
 		s.check()
+		f.count("calls", l.done)
+		f.count("lost answers", int(l.lost.Load()))
+		f.print(t)
 		if l.lost.Load() == 0 {
 			t.Error("no call was cut off: the run proves nothing")
 		}
