@@ -7,6 +7,7 @@ ROUNDS  ?= 3
 FUZZ_SECONDS ?= 60
 SIM_SECONDS ?= 60
 SECONDS ?= 40
+CRASH_SECONDS ?= 40
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
@@ -60,8 +61,8 @@ bench: tools-postgres ## run the benchmarks, with durable commits on both engine
 bench-server: tools-postgres build ## load a server on SQLite and on PostgreSQL, $(ROUNDS) rounds, and print medians as a table
 	$(GO) run ./internal/sim/serverbench -program bin/memberd -rounds $(ROUNDS)
 
-crash: tools-postgres ## kill servers, databases, disks and networks under load, each test for $(SECONDS) seconds, and print figures
-	MEMBERD_SIM_SECONDS=$(SECONDS) $(GO) test -count 1 -timeout 20m -v -run '^(TestKill|TestDatabaseOutage|TestFault.*|TestLinear.*)$$' ./internal/sim
+crash: tools-postgres ## kill servers, databases, disks and networks under load, each test for $(CRASH_SECONDS) seconds, and print figures
+	MEMBERD_SIM_SECONDS=$(CRASH_SECONDS) $(GO) test -count 1 -timeout 20m -v -run '^(TestKill|TestDatabaseOutage|TestFault.*|TestLinear.*)$$' ./internal/sim
 
 lint: ## go vet and staticcheck
 	$(GO) vet ./...

@@ -72,8 +72,8 @@ func (r *faultRun) query(cut bool) {
 	defer cancel()
 	began := time.Now()
 	got, err := r.client.send(ctx, r.p.url, call{"wk.user.info.query", map[string]any{"open_id": r.load.members[0].openID}})
-	r.t.Logf("a query while packets were swallowed (connections lost in the end: %v): HTTP %d, code %d, %v, after %s",
-		cut, got.status, got.code, err, time.Since(began).Round(time.Millisecond))
+	r.t.Logf("a query while packets were swallowed (connections lost in the end: %v): answered %v, HTTP %d, code %d, after %s",
+		cut, err == nil, got.status, got.code, time.Since(began).Round(time.Millisecond))
 }
 
 // A COMMIT that PostgreSQL carries out and whose answer is lost is an unknown

@@ -16,6 +16,7 @@ const (
 	linearRollChange                   // 3.4, mode 1: by the id of the change, whose answer may never have come
 	linearRollEntry                    // 3.4, mode 2: by the statement, under a key of its own
 	linearQuery                        // the balance
+	linearEnd                          // nobody looks any more
 )
 
 // linearForever is when a call returns that was never answered.
@@ -55,6 +56,7 @@ type linearState struct {
 	changes       map[int]linearBooked // by change id
 	byID          map[int]linearRolled // rollbacks of mode 1, by change id; also of changes that never were
 	byKey         map[int]linearRolled // rollbacks of mode 2, by their own key
+	ended         bool
 }
 
 // step is what the account answers, and what it is afterwards: itself if the
@@ -63,6 +65,10 @@ func (s *linearState) step(in linearInput) (linearOutput, *linearState) {
 	switch in.kind {
 	case linearChange:
 		return s.change(in)
+	case linearEnd:
+		next := *s
+		next.ended = true
+		return linearOutput{}, &next
 	case linearRollChange:
 		if done, ok := s.byID[in.id]; ok {
 			return s.again(done, in)
@@ -164,14 +170,15 @@ func (s *linearState) rollBack(id int, change linearBooked, in linearInput) (lin
 }
 
 func (s *linearState) equal(other *linearState) bool {
-	return s == other || s.balance == other.balance && s.last == other.last &&
+	return s == other || s.ended == other.ended && s.balance == other.balance && s.last == other.last &&
 		maps.Equal(s.changes, other.changes) && maps.Equal(s.byID, other.byID) && maps.Equal(s.byKey, other.byKey)
 }
 
 // linearModel is what histories are checked against, member by member. A call
-// without an answer may take its place anywhere after it began, and so also
-// after everything else, where nobody sees it: that is how it can also not have
-// happened.
+// without an answer takes its place where it changes something, anywhere after
+// it began, or else after the end, where it changes nothing: that is how it can
+// also not have happened. The end spares the checker all the places in between
+// where such a call would make no difference.
 var linearModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		var parts [][]porcupine.Operation
@@ -190,9 +197,15 @@ var linearModel = porcupine.Model{
 		return &linearState{changes: map[int]linearBooked{}, byID: map[int]linearRolled{}, byKey: map[int]linearRolled{}}
 	},
 	Step: func(state, input, output any) (bool, any) {
-		got, next := state.(*linearState).step(input.(linearInput))
-		want := output.(linearOutput)
-		return want.unknown || got == want, next
+		s, want := state.(*linearState), output.(linearOutput)
+		if s.ended {
+			return want.unknown, s
+		}
+		got, next := s.step(input.(linearInput))
+		if want.unknown {
+			return next != s, next
+		}
+		return got == want, next
 	},
 	Equal: func(a, b any) bool { return a.(*linearState).equal(b.(*linearState)) },
 	Hash: func(state any) uint64 {
@@ -212,6 +225,7 @@ func describeLinear(in linearInput, out linearOutput) string {
 		linearRollChange: fmt.Sprintf("roll back c%d, points %d", in.id, in.points),
 		linearRollEntry:  fmt.Sprintf("roll back entry %d as k%d, points %d", in.entry, in.id, in.points),
 		linearQuery:      "balance",
+		linearEnd:        "end",
 	}[in.kind]
 	switch {
 	case out.unknown:

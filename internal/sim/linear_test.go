@@ -24,7 +24,7 @@ import (
 // under way at once and with those that were never answered, both for each
 // member.
 const (
-	linearMembers = 4
+	linearMembers = 5
 	linearClients = 8
 	linearCalls   = 400 // with an answer, in one history
 	linearFaults  = 4   // in one history
@@ -130,51 +130,80 @@ func (r *linearRun) await(answered int) bool {
 	}
 }
 
-// call makes one attempt and records it. Left out are attempts that changed
-// nothing for certain: those that reached nobody, and 503, which says so.
+// call makes a call and records it. Of those that had no answer most are
+// repeated until there is one: then the call and its repeats are one call, with
+// the last answer, as the key is the same. The others stay unknown; they are
+// few, because the checker has to try them everywhere.
 func (r *linearRun) call(me *int, rng *rand.Rand, in linearInput) (answered bool) {
+	asked, insist, lost := r.spell(in, rng), rng.IntN(5) > 0, false
+	from := time.Since(r.began)
+	for time.Since(r.began)-from < patience {
+		out, what := r.attempt(rng, in, asked)
+		switch what {
+		case linearAnswered:
+			r.record(op(*me, from.Nanoseconds(), time.Since(r.began).Nanoseconds(), in, out))
+			return true
+		case linearLost:
+			lost = in.kind != linearQuery
+			r.figures.count("lost answers", 1)
+		}
+		if !lost {
+			return false // nothing was changed, for certain
+		}
+		if !insist {
+			r.record(op(*me, from.Nanoseconds(), linearForever, in, linearOutput{unknown: true}))
+			*me = int(r.clients.Add(1)) - 1
+			return false
+		}
+		time.Sleep(retryPause)
+	}
+	r.t.Errorf("%s was not answered in the end", asked.method)
+	return false
+}
+
+// What an attempt comes to.
+const (
+	linearAnswered = iota
+	linearLost     // perhaps booked
+	linearNothing  // reached nobody, or 503, which says that nothing was booked
+)
+
+func (r *linearRun) attempt(rng *rand.Rand, in linearInput, asked call) (out linearOutput, what int) {
 	bases := r.bases.Load().([]string)
-	base := bases[rng.IntN(len(bases))]
-	asked := r.spell(in, rng)
 	from := time.Since(r.began).Nanoseconds()
-	got, err := r.client.send(context.Background(), base, asked)
-	to := time.Since(r.began).Nanoseconds()
-	out := linearOutput{}
+	got, err := r.client.send(context.Background(), bases[rng.IntN(len(bases))], asked)
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		r.figures.count("not let in", 1)
-		return false
+		return out, linearNothing
 	case err == nil && got.status == http.StatusServiceUnavailable:
 		r.figures.count("busy", 1)
 		r.mu.Lock()
-		r.refused = append(r.refused, op(*me, from, to, in, linearOutput{code: got.status}))
-		r.mu.Unlock()
-		return false
+		defer r.mu.Unlock()
+		r.refused = append(r.refused, op(0, from, time.Since(r.began).Nanoseconds(), in, linearOutput{code: got.status}))
+		return out, linearNothing
 	case err != nil || !got.answered():
-		if in.kind == linearQuery {
-			return false
-		}
-		out.unknown = true
-		r.figures.count("lost answers", 1)
-	default:
-		if out, err = readLinear(in, r.accounts[in.member], got); err != nil {
-			r.t.Errorf("%s: %v in %s", asked.method, err, got)
-			return false
-		}
-		r.plan.learn(in, out)
+		return out, linearLost
 	}
+	if out, err = readLinear(in, r.accounts[in.member], got); err != nil {
+		r.t.Errorf("%s: %v in %s", asked.method, err, got)
+		return out, linearNothing
+	}
+	r.plan.learn(in, out)
+	return out, linearAnswered
+}
+
+func (r *linearRun) record(at porcupine.Operation) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.history = append(r.history, op(*me, from, to, in, out))
-	if out.unknown {
-		*me = int(r.clients.Add(1)) - 1
-		return false
+	r.history = append(r.history, at)
+	if at.Return == linearForever {
+		return
 	}
 	r.figures.count("calls", 1)
 	r.answered++
 	close(r.known)
 	r.known = make(chan struct{})
-	return true
 }
 
 // spell is a call as the documents have it.
