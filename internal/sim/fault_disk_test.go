@@ -120,7 +120,8 @@ func TestFaultPowerCutPostgres(t *testing.T) {
 		}
 		r.down("database unavailable")
 		d.again()
-		_ = os.Remove(lock) // its owner is dead, and another may have its number now
+		// Their owner is dead, and another may have its number now.
+		_, _ = os.Remove(lock), os.Remove(filepath.Join(folder(t, r.s.database), ".s.PGSQL.5432.lock"))
 		restart(t, pg, r.s.database)
 		r.up(since)
 	}
