@@ -4,17 +4,15 @@ GO      ?= go
 LISTEN  ?= 127.0.0.1:8080
 DATA    ?= ./memberd-data
 ROUNDS  ?= 3
-FUZZ_SECONDS ?= 60
-SIM_SECONDS ?= 60
-SECONDS ?= 40
+SIM_SECONDS   ?= 60
 CRASH_SECONDS ?= 40
+FUZZ_SECONDS  ?= 60
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 LDFLAGS  = -s -w -X main.version=$(VERSION)
 LINT     = $(GO) tool -modfile=tools/go.mod staticcheck
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test sim crash fuzz ci bench bench-server lint fmt fmt-check libc-check tools-postgres
-.PHONY: help run build test ci bench bench-server crash lint fmt fmt-check libc-check tools-postgres
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

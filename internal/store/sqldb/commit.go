@@ -55,8 +55,9 @@ func (tx *Tx) Commit(ctx context.Context) error {
 	}
 	tx.done = true
 	if tx.pg != nil {
+		gone := tx.pg.Conn().IsClosed() // then COMMIT can't be sent
 		if err := tx.pg.Commit(ctx); err != nil {
-			return &CommitError{Err: err, RolledBack: postgresRolledBack(err)}
+			return &CommitError{Err: err, RolledBack: gone || postgresRolledBack(err)}
 		}
 		return nil
 	}
@@ -106,7 +107,10 @@ func sqliteRolledBack(err error) bool {
 //     which proxies and a server going down use for "the connection is gone";
 //     FATAL and PANIC. There the commit record may have been written.
 //   - Not sent at all (SafeToRetry): the server ends the transaction with the
-//     connection.
+//     connection. But not "conn closed", which pgx also says, as safe to retry,
+//     of a connection that broke while it waited for the answer: its reader
+//     peeks at the answer, drops the error of that and then finds the
+//     connection closed.
 //   - Everything else (network errors, timeouts, a closed connection): COMMIT
 //     was on its way, and only its answer is missing.
 func postgresRolledBack(err error) bool {
@@ -123,5 +127,5 @@ func postgresRolledBack(err error) bool {
 		}
 		return true
 	}
-	return pgconn.SafeToRetry(err)
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
