@@ -136,8 +136,21 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 		tag, err := tx.pg.Exec(ctx, rebound.get(query), args...)
 		return tag.RowsAffected(), tx.fail(err)
 	}
+	ctx, err := unwatched(ctx)
+	if err != nil {
+		return 0, tx.fail(err)
+	}
 	n, err := tx.conn.exec(ctx, query, args...)
 	return n, tx.fail(err)
+}
+
+// unwatched is a context that nobody waits for. database/sql and the driver each
+// start a goroutine for every statement whose context can end, which costs more
+// than most statements of a batch do. These touch a few rows by key, with the
+// write lock held: none is worth interrupting, and between two of them the
+// context is asked.
+func unwatched(ctx context.Context) (context.Context, error) {
+	return context.WithoutCancel(ctx), ctx.Err()
 }
 
 // Query runs a statement written with ? that returns rows. On SQLite a
@@ -152,6 +165,10 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error
 			return nil, tx.fail(err)
 		}
 		return &txRows{pgRows{rows}, tx, func() {}}, nil
+	}
+	ctx, err := unwatched(ctx)
+	if err != nil {
+		return nil, tx.fail(err)
 	}
 	stmt, release, err := tx.conn.prepared(ctx, query)
 	if err != nil {
