@@ -43,3 +43,22 @@ func BenchmarkFrame(b *testing.B) {
 		s.handler.ServeHTTP(w, r)
 	}
 }
+
+// BenchmarkInfoQuery is one member after the other, personal data included, for
+// as many callers as there are cores.
+func BenchmarkInfoQuery(b *testing.B) {
+	s := registered(b, doortest.Options{})
+	text := `{"phone":"` + phone + `"}`
+	r := s.Request(doortest.GatewayCall{Method: "wk.user.info.query", Body: text})
+	target := r.URL.RequestURI()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			w := httptest.NewRecorder()
+			s.handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, target, strings.NewReader(text)))
+			if !strings.Contains(w.Body.String(), `"success":true`) {
+				b.Fatal(w.Body.String())
+			}
+		}
+	})
+}

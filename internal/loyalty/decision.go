@@ -129,6 +129,7 @@ type purchase struct {
 	fen      int64
 	stores   []string // store and shop
 	material string   // material_info
+	order    bool     // else an amount by itself, which has no lines to go by
 }
 
 // earn decides what a purchase earns, within the caps.
@@ -177,7 +178,7 @@ func (a *account) multiply(p purchase, d *Decision) {
 		shares[r.combine(factors)] += line.Fen
 		rest -= line.Fen
 	}
-	if r.Basis != BasisGoods {
+	if r.Basis != BasisGoods || !p.order {
 		shares[r.combine(whole)] += rest
 	}
 	if len(shares) == 1 && shares[Whole] == p.fen {

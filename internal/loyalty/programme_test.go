@@ -188,3 +188,13 @@ func wantBooked(t *testing.T, err error) {
 		t.Errorf("refused: %v", err)
 	}
 }
+
+// An amount by itself has no goods to go by: all of it earns.
+func TestAnAmountEarnsWithoutGoods(t *testing.T) {
+	t.Parallel()
+	w, who := shopper(t, func(s *loyalty.Settings) { s.Points.Basis = loyalty.BasisGoods })
+	credit := loyalty.ChangePoints{Who: who, Direction: loyalty.Credit, Operation: loyalty.OpPurchaseGrant, Amount: 4_200}
+	if got := loyaltytest.Must(w, credit); got.Points != 42 {
+		t.Errorf("%d points, want 42", got.Points)
+	}
+}

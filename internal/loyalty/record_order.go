@@ -117,7 +117,7 @@ func (c RecordOrder) book(a *account, id int64) (*Order, error) {
 	inForce := a.snap.ruleInForce(a.now)
 	if !c.Given && a.snap.Orders.Score == ScoreRule {
 		o.Decision, o.Points = a.earn(purchase{
-			at: c.ConsumedAt, fen: c.Amount, stores: []string{c.Info.Store, c.Info.Shop}, material: c.Info.Material,
+			at: c.ConsumedAt, fen: c.Amount, stores: []string{c.Info.Store, c.Info.Shop}, material: c.Info.Material, order: true,
 		})
 		inForce = a.snap.Points.Rate.Num > 0 && a.snap.ruleInForce(c.ConsumedAt)
 	}

@@ -18,7 +18,8 @@ func (db *DB) Read() *Reader { return &Reader{db} }
 // Dialect says which engine this is.
 func (r *Reader) Dialect() Dialect { return r.db.dialect }
 
-// Query runs a reading statement written with ?.
+// Query runs a reading statement written with ?. On SQLite it is not interrupted
+// when ctx ends meanwhile: what reads many rows belongs into a ReadTx.
 func (r *Reader) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	if r.db.closed.Load() {
 		return nil, ErrClosed
@@ -29,6 +30,10 @@ func (r *Reader) Query(ctx context.Context, query string, args ...any) (Rows, er
 			return nil, err
 		}
 		return pgRows{rows}, nil
+	}
+	ctx, err := unwatched(ctx)
+	if err != nil {
+		return nil, err
 	}
 	stmt, err := r.db.lite.stmts.get(ctx, query)
 	if err != nil {
