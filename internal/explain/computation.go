@@ -38,7 +38,7 @@ func (t *teller) basis(d *loyalty.Decision, fen int64) {
 	if t.rules == nil {
 		return
 	}
-	if t.rules.Points.Basis != loyalty.BasisGoods {
+	if t.rules.Points.Basis != loyalty.BasisGoods || t.Order == nil { // an amount by itself has no lines
 		t.say("按消费金额 %s 计算。", "The amount of %s counts.", yuan(fen))
 		return
 	}
