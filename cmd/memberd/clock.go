@@ -92,7 +92,7 @@ func (pl *platform) printClock(p *program, merchant string) error {
 	if err != nil {
 		return refused(err, "")
 	}
-	now := loyalty.InstantOf(time.Now()) + loyalty.Instant(snap.ClockOffset)
+	now := merchantNow(snap)
 	ahead := time.Duration(snap.ClockOffset) * time.Millisecond
 	p.printTable([][2]string{
 		{"merchant", merchant},
@@ -100,4 +100,9 @@ func (pl *platform) printClock(p *program, merchant string) error {
 		{"ahead by", ahead.String()},
 	})
 	return nil
+}
+
+// merchantNow is the merchant's clock.
+func merchantNow(snap *loyalty.Snapshot) loyalty.Instant {
+	return loyalty.InstantOf(time.Now()) + loyalty.Instant(snap.ClockOffset)
 }

@@ -131,6 +131,9 @@ func (c *programPlan) Run(p *program) error {
 		return p.printJSON(plan)
 	}
 	plan.print(p)
+	if len(plan.Changes) > 0 && file.Version != 0 && file.Version != snap.Version {
+		fmt.Fprintf(p.stdout, "\nThe file is from version %d: apply would refuse it. Export the programme again and carry your change over.\n", file.Version)
+	}
 	return nil
 }
 

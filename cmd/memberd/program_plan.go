@@ -158,9 +158,9 @@ func (plan *programmePlan) print(p *program) {
 	}
 	fmt.Fprintf(p.stdout, "\nMembers as of %s: %d rise, %d keep their level, %d fall.\n", m.At, m.Rise, m.Keep, m.Fall)
 	w = tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "  LEVEL\tNAME\tNOW\tTHEN")
+	fmt.Fprintln(w, "  LEVEL\tNOW\tTHEN\tNAME")
 	for _, l := range m.Levels {
-		fmt.Fprintf(w, "  %d\t%s\t%d\t%d\n", l.Number, dash(harmless(l.Name)), l.Now, l.Then)
+		fmt.Fprintf(w, "  %d\t%d\t%d\t%s\n", l.Number, l.Now, l.Then, dash(harmless(l.Name)))
 	}
 	_ = w.Flush()
 }

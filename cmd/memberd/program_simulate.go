@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -31,6 +30,9 @@ func (c *programSimulate) Run(p *program) error {
 	since, err := time.ParseInLocation(time.DateOnly, c.Since, snap.Location())
 	if err != nil {
 		return wrongly("--since %q is no date: one like 2026-01-31 is wanted", c.Since)
+	}
+	if merchantNow(snap) < loyalty.InstantOf(since) {
+		return wrongly("--since %s has not come yet", c.Since)
 	}
 	file, err := p.readProgramme(c.File, snap)
 	if err != nil {
@@ -73,7 +75,7 @@ func (pl *platform) backTest(p *program, test loyalty.BackTest) (*backtest.Repor
 			return report, nil
 		}
 		last = history.Member.ID
-		test.Now = loyalty.InstantOf(time.Now()) + loyalty.Instant(test.Present.ClockOffset)
+		test.Now = merchantNow(test.Present)
 		replayed, err := test.Run(history)
 		if err != nil {
 			return nil, fmt.Errorf("member %d: %w", last, err)
@@ -123,10 +125,9 @@ func (p *program) printBackTest(r *backtest.Report, file string, since time.Time
 	}
 	fmt.Fprintln(p.stdout, "\nby the level that members hold now")
 	w = tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "level\tmembers\tsimulated\twinners\tpoints won\tlosers\tpoints lost\t")
+	fmt.Fprintln(w, "level\tmembers\tsimulated\twinners\tpoints won\tlosers\tpoints lost\t  name")
 	for _, l := range r.Levels {
-		name := strings.TrimSpace(strconv.FormatInt(l.Number, 10) + " " + l.Name)
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t\n", harmless(name), l.Before, l.After, l.Winners, l.Won, l.Losers, l.Lost)
+		fmt.Fprintf(w, "%d\t%d\t%d\t%d\t%d\t%d\t%d\t  %s\n", l.Number, l.Before, l.After, l.Winners, l.Won, l.Losers, l.Lost, harmless(l.Name))
 	}
 	_ = w.Flush()
 }

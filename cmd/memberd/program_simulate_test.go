@@ -66,7 +66,8 @@ func TestSimulate(t *testing.T) {
 		}
 		has(t, r.on("program", "simulate", "--merchant", "m1", "--since", "2020-01-01", file),
 			"granted 60 60 +0", "spent 25 0 -25", "liability now 35 60 +25", "members: 1, of whom 0 would have the very same ledger",
-			"calls that would have been refused, points insufficient: 1", "2 二级会员 1 1 0 0 0 0")
+			"calls that would have been refused, points insufficient: 1", "2 1 1 0 0 0 0 二级会员")
+		r.refused(exitUsage, "has not come yet", "program", "simulate", "--merchant", "m1", "--since", "2999-01-01", file)
 		r.refused(exitUsage, "--since", "program", "simulate", "--merchant", "m1", "--since", "yesterday", file)
 		if diff := cmp.Diff(before, exported()); diff != "" {
 			t.Errorf("the member has changed:\n%s", diff)

@@ -58,7 +58,7 @@ func TestProgramme(t *testing.T) {
 		file = r.programmeFile("m1", "rate: 1/1", "rate: 1.5", "\n  score: zero", "\n  score: rule", "threshold: 300", "threshold: 500", "level_change: keep", "level_change: fit")
 		plan := on("plan", file)
 		has(t, plan, "points.rate 1/1 -> 3/2", "levels[2].threshold 300 -> 500", "level_change keep -> fit", "orders.score zero -> rule",
-			"1 一级会员 0 1", "2 二级会员 1 0")
+			"1 0 1 一级会员", "2 1 0 二级会员")
 		for _, want := range []string{"0 rise, 0 keep their level, 1 fall", "points that are booked stay", "refunds of earlier orders go by the version"} {
 			if !strings.Contains(plan, want) {
 				t.Errorf("no %q in\n%s", want, plan)

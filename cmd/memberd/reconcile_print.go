@@ -50,11 +50,11 @@ func (r *reconciling) verdict() string {
 	}
 	switch open := r.left(); {
 	case r.apply:
-		return fmt.Sprintf("%d of %d commands carried out; %d differences left.", carried, commands, open)
+		return fmt.Sprintf("%d of %s carried out; %s left.", carried, count(commands, "command"), count(open, "difference"))
 	case commands > 0:
-		return fmt.Sprintf("%d differences. Nothing has been booked; --apply would carry out %d commands.", open, commands)
+		return fmt.Sprintf("%s. Nothing has been booked; --apply would carry out %s.", count(open, "difference"), count(commands, "command"))
 	default:
-		return fmt.Sprintf("%d differences. Nothing has been booked.", open)
+		return fmt.Sprintf("%s. Nothing has been booked.", count(open, "difference"))
 	}
 }
 
@@ -208,4 +208,12 @@ func (r *reconciling) printTotals() error {
 		}
 	}
 	return w.Flush()
+}
+
+// count is a number with what it counts, in the plural unless it is one.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprint(n, " ", what)
 }

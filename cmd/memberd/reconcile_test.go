@@ -306,7 +306,7 @@ func (b *books) applied(statement string) {
 	}
 	corrected := b.damaged(statement)
 	corrected.set("order", "O1", "points", "1005")
-	b.expect(b.reconcile(corrected.text(b.t), apply...), 0, "done: refund order O1 as recon-", "amount 0.00, take back 5 points", "1 of 1 commands carried out; 0 differences left.")
+	b.expect(b.reconcile(corrected.text(b.t), apply...), 0, "done: refund order O1 as recon-", "amount 0.00, take back 5 points", "1 of 1 command carried out; 0 differences left.")
 	b.expect(b.reconcile(corrected.text(b.t), apply...), 0, "0 of 0 commands")
 	if b.bothBalances() != "775 67" {
 		b.t.Fatalf("after the corrected file: %s", b.bothBalances())

@@ -49,7 +49,7 @@ func (d *openDay) look(p *program, f *dayFlags) error {
 	if err != nil {
 		return err
 	}
-	d.now = loyalty.InstantOf(time.Now()) + loyalty.Instant(snap.ClockOffset)
+	d.now = merchantNow(snap)
 	if d.day, err = reconcile.NewDay(f.Date, snap.Location()); err != nil {
 		return wrongly("--date: %w", err)
 	}
