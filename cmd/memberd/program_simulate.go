@@ -42,8 +42,12 @@ func (c *programSimulate) Run(p *program) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
+	past, err := pl.pastRules(p, snap)
+	if err != nil {
+		return err
+	}
 	report, err := pl.backTest(p, loyalty.BackTest{
-		Present: snap, Candidate: candidate, Since: loyalty.InstantOf(since), Version: pl.settingsOnce(p, snap.Merchant),
+		Present: snap, Candidate: candidate, Since: loyalty.InstantOf(since), Past: past,
 	})
 	if err != nil {
 		return err
@@ -85,20 +89,26 @@ func (pl *platform) backTest(p *program, test loyalty.BackTest) (*backtest.Repor
 	}
 }
 
-// settingsOnce reads each version of the settings at most once. A version that
-// is not there is none: what its records remember is looked up anew.
-func (pl *platform) settingsOnce(p *program, merchant string) func(int64) *loyalty.Settings {
-	known := map[int64]*loyalty.Settings{}
-	return func(version int64) *loyalty.Settings {
-		settings, seen := known[version]
-		if !seen {
-			if s, err := pl.store.SettingsAt(p.ctx, merchant, version); err == nil {
-				settings = &s
-			}
-			known[version] = settings
-		}
-		return settings
+// pastRules are all versions of a merchant's settings, ascending. They came by
+// the real clock; a sandbox's is ahead of that, and was perhaps less so then.
+func (pl *platform) pastRules(p *program, snap *loyalty.Snapshot) ([]loyalty.PastRules, error) {
+	versions, err := pl.store.SettingsVersions(p.ctx, snap.Merchant)
+	if err != nil {
+		return nil, err
 	}
+	past := make([]loyalty.PastRules, 0, len(versions))
+	for _, v := range slices.Backward(versions) {
+		settings, err := pl.store.SettingsAt(p.ctx, snap.Merchant, v.Version)
+		if err != nil {
+			return nil, err
+		}
+		rules, err := loyalty.NewSnapshot(snap.Merchant, v.Version, snap.ClockOffset, settings)
+		if err != nil {
+			return nil, fmt.Errorf("version %d: %w", v.Version, err)
+		}
+		past = append(past, loyalty.PastRules{From: v.ChangedAt + loyalty.Instant(snap.ClockOffset), Snapshot: rules})
+	}
+	return past, nil
 }
 
 func (p *program) printBackTest(r *backtest.Report, file string, since time.Time) {

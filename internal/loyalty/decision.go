@@ -43,6 +43,29 @@ type Decision struct {
 	Level  int64   `json:"level,omitempty"` // at the time of the purchase, where a multiplier asked
 	Tests  []Test  `json:"tests,omitempty"` // every multiplier of the programme, in its order
 	Caps   []Cap   `json:"caps,omitempty"`  // every cap that there was
+	// Lines are the goods of an order of which some earn otherwise than others,
+	// so that a refund that names goods takes back what those have earned; of a
+	// refund the goods that came back. None where there are too many.
+	Lines  []Line `json:"lines,omitempty"`
+	Unread int64  `json:"unread,omitempty"` // lines of material_info that could not be read
+	// Back is what refunds that named goods have brought back.
+	Back Returned `json:"back,omitzero"`
+}
+
+// Line is goods of one kind in an order, in fen.
+type Line struct {
+	Category string `json:"category,omitempty"`
+	BarCode  string `json:"bar_code,omitempty"`
+	Price    int64  `json:"price"`            // as the order's lines say
+	Fen      int64  `json:"fen,omitempty"`    // what was paid of it
+	Factor   Factor `json:"factor,omitempty"` // at which it earned
+	Back     int64  `json:"back,omitempty"`   // of Price that has come back
+}
+
+// Returned is money with what it weighs.
+type Returned struct {
+	Fen    int64 `json:"fen"`
+	Weight int64 `json:"weight"`
 }
 
 // Share is money that earned at a factor.
@@ -108,13 +131,15 @@ func (d *Decision) Granted(fen int64) int64 {
 }
 
 // kept is what of an order's points stays when left of its amount is: rounded
-// once for the whole order. Multipliers count for what is left as they did for
-// the whole.
+// once for the whole order. Goods that came back by name take what they have
+// earned with them; else multipliers count for what is left as they did for the
+// whole.
 func (d *Decision) kept(left, amount, granted int64) int64 {
-	if left == 0 || amount == 0 {
+	rest := amount - d.Back.Fen
+	if left == 0 || rest == 0 {
 		return 0
 	}
-	weight := mulDiv(d.Weight(amount), left, amount)
+	weight := mulDiv(d.Weight(amount)-d.Back.Weight, min(left, rest), rest)
 	return min(d.Rounding.points(weight, d.Points), granted)
 }
 
@@ -166,7 +191,7 @@ func (a *account) multiply(p purchase, d *Decision) {
 	}
 	shares := map[Factor]int64{}
 	rest := p.fen
-	for _, line := range a.goodsOf(p) {
+	for _, line := range a.goodsOf(p, d) {
 		factors := slices.Clone(whole)
 		for _, i := range forGoods {
 			if m := &r.Multipliers[i]; m.When.has(line) {
@@ -175,13 +200,20 @@ func (a *account) multiply(p purchase, d *Decision) {
 				d.Tests[i].Fen += line.Fen
 			}
 		}
-		shares[r.combine(factors)] += line.Fen
+		line.Factor = r.combine(factors)
+		shares[line.Factor] += line.Fen
 		rest -= line.Fen
+		d.addLine(line)
 	}
-	if r.Basis != BasisGoods || !p.order {
+	if rest > 0 && (r.Basis != BasisGoods || !p.order) {
 		shares[r.combine(whole)] += rest
+		rest = 0
 	}
-	if len(shares) == 1 && shares[Whole] == p.fen {
+	alike := len(shares) == 1 && rest == 0
+	if alike || len(d.Lines) > maxLines {
+		d.Lines = nil
+	}
+	if p.fen == 0 || alike && shares[Whole] == p.fen {
 		return
 	}
 	for _, factor := range ascending(shares) {
@@ -190,34 +222,6 @@ func (a *account) multiply(p purchase, d *Decision) {
 	if len(d.Shares) == 0 {
 		d.Shares = []Share{{0, Whole}}
 	}
-}
-
-// goodsOf are the lines of a purchase, where the rule asks for them. Lines that
-// add up to more than what was paid are cut in proportion: that is a discount.
-func (a *account) goodsOf(p purchase) []Goods {
-	if !a.snap.uses.goods {
-		return nil
-	}
-	goods := ParseGoods(p.material)
-	var sum int64
-	for _, g := range goods {
-		sum += g.Fen
-	}
-	if sum > p.fen {
-		var passed, given int64 // so that the lines add up to what was paid
-		for i := range goods {
-			passed += goods[i].Fen
-			upTo := mulDiv(passed, p.fen, sum)
-			goods[i].Fen, given = upTo-given, upTo
-		}
-	}
-	return goods
-}
-
-// has tells whether a line is of the goods that the condition names.
-func (c *Condition) has(g Goods) bool {
-	return (len(c.Categories) == 0 || slices.Contains(c.Categories, g.Category)) &&
-		(len(c.BarCodes) == 0 || slices.Contains(c.BarCodes, g.BarCode))
 }
 
 func (a *account) factsOf(p purchase) *facts {
@@ -265,7 +269,7 @@ func (d *Decision) String() string {
 
 func (d *Decision) plain() bool {
 	return len(d.Caps)+len(d.Tests)+len(d.Shares) == 0 && d.Points == (Fraction{}) && d.Growth == (Fraction{}) &&
-		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0
+		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0 && len(d.Lines) == 0 && d.Unread == 0
 }
 
 // ParseDecision reads what String wrote.

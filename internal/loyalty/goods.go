@@ -20,26 +20,25 @@ const maxGoods = 1_000
 
 // ParseGoods reads material_info: a list of lines or a single one. Names are
 // taken in both spellings; price counts quantity times, unless the line has an
-// amount. What is no line, or has no readable price, is left out.
-func ParseGoods(material string) []Goods {
+// amount. What is no line, or has no readable price, is left out and counted.
+func ParseGoods(material string) (goods []Goods, unread int64) {
 	var lines []map[string]json.RawMessage
 	text := []byte(strings.TrimSpace(material))
 	if len(text) == 0 {
-		return nil
+		return nil, 0
 	}
 	if text[0] == '{' {
 		text = slices.Concat([]byte("["), text, []byte("]"))
 	}
 	if json.Unmarshal(text, &lines) != nil {
-		return nil
+		return nil, 1
 	}
-	var goods []Goods
 	for _, line := range lines[:min(len(lines), maxGoods)] {
 		if g, ok := parseLine(line); ok {
 			goods = append(goods, g)
 		}
 	}
-	return goods
+	return goods, int64(len(lines) - len(goods))
 }
 
 func parseLine(line map[string]json.RawMessage) (g Goods, ok bool) {
@@ -98,4 +97,109 @@ func parseDecimal(text string, places int) (n int64, ok bool) {
 		}
 	}
 	return n, true
+}
+
+// maxLines bounds the kinds of goods that are kept with an order.
+const maxLines = 200
+
+// goodsOf are the lines of a purchase, where the rule asks for them. Lines that
+// add up to more than what was paid are cut in proportion: that is a discount.
+func (a *account) goodsOf(p purchase, d *Decision) []Line {
+	if !a.snap.uses.goods {
+		return nil
+	}
+	var goods []Goods
+	goods, d.Unread = ParseGoods(p.material)
+	var sum int64
+	for _, g := range goods {
+		sum += g.Fen
+	}
+	lines := make([]Line, 0, len(goods))
+	var passed, given int64 // so that the lines add up to what was paid
+	for _, g := range goods {
+		l := Line{Category: g.Category, BarCode: g.BarCode, Price: g.Fen, Fen: g.Fen}
+		if sum > p.fen {
+			passed += g.Fen
+			upTo := mulDiv(passed, p.fen, sum)
+			l.Fen, given = upTo-given, upTo
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// has tells whether a line is of the goods that the condition names.
+func (c *Condition) has(l Line) bool {
+	return (len(c.Categories) == 0 || slices.Contains(c.Categories, l.Category)) &&
+		(len(c.BarCodes) == 0 || slices.Contains(c.BarCodes, l.BarCode))
+}
+
+// addLine keeps a line, together with those of the same goods: they have the
+// same factor.
+func (d *Decision) addLine(l Line) {
+	if i := slices.IndexFunc(d.Lines, l.same); i >= 0 {
+		d.Lines[i].Price += l.Price
+		d.Lines[i].Fen += l.Fen
+		return
+	}
+	d.Lines = append(d.Lines, l)
+}
+
+func (l Line) same(other Line) bool {
+	return l.Category == other.Category && l.BarCode == other.BarCode
+}
+
+// returnedGoods are the goods that a refund names, to be kept with it.
+func returnedGoods(material string) (lines []Line) {
+	var d Decision
+	goods, _ := ParseGoods(material)
+	for _, g := range goods {
+		d.addLine(Line{Category: g.Category, BarCode: g.BarCode, Price: g.Fen})
+	}
+	if len(d.Lines) > maxLines {
+		return nil
+	}
+	return d.Lines
+}
+
+// bringBack takes goods out of an order for which fen come back, as far as the
+// order had them. A bar code names goods, without one the category does. Money
+// beyond what the goods have cost is no goods' money; where less comes back than
+// they have cost, they count for that.
+func (d *Decision) bringBack(goods []Line, fen int64) {
+	if len(d.Lines) == 0 || fen == 0 {
+		return
+	}
+	d.Lines = slices.Clone(d.Lines) // the row's own stay as they are until this is booked
+	var back Returned
+	for _, g := range goods {
+		i := slices.IndexFunc(d.Lines, func(l Line) bool {
+			if g.BarCode != "" {
+				return l.BarCode == g.BarCode
+			}
+			return g.Category != "" && l.Category == g.Category
+		})
+		if i < 0 {
+			continue
+		}
+		l := &d.Lines[i]
+		before := l.paid()
+		l.Back += min(g.Price, l.Price-l.Back)
+		money := before - l.paid()
+		back.Fen += money
+		back.Weight += money * int64(l.Factor)
+	}
+	if back.Fen > fen {
+		back = Returned{fen, mulDiv(back.Weight, fen, back.Fen)}
+	}
+	d.Back.Fen += back.Fen
+	d.Back.Weight += back.Weight
+}
+
+// paid is what was paid of goods that have not come back.
+func (l *Line) paid() int64 {
+	if l.Price == 0 {
+		return 0
+	}
+	return mulDiv(l.Fen, l.Price-l.Back, l.Price)
 }

@@ -21,9 +21,16 @@ type LevelMove struct {
 }
 
 // settleLevel makes the level what the growth value reaches, up and down, but
-// no lower than what an earlier period has earned for this one. A level that
-// only a returned purchase had reached is none.
-func (a *account) settleLevel() { a.setLevel(a.snap.levelFor(a.Held, a.Growth)) }
+// no lower than what an earlier period has earned for this one, or than what a
+// change of the levels has left. A level that only a returned purchase had
+// reached is none.
+func (a *account) settleLevel() {
+	fitting := a.snap.levelFor(a.Held, a.Growth)
+	if fitting >= a.Kept {
+		a.Kept = 0
+	}
+	a.setLevel(max(fitting, a.Kept))
+}
 
 func (a *account) setLevel(to int64) {
 	if to == a.Level {
@@ -38,13 +45,13 @@ func (a *account) setLevel(to int64) {
 // level of their member, so one that does not fit comes from before a change of
 // the levels.
 func (a *account) alignLevel() {
-	fitting := a.snap.levelFor(a.Held, a.Growth)
-	if fitting == a.Level {
+	if a.snap.levelAligned(&a.Member) {
 		return
 	}
 	a.settled++
-	if fitting < a.Level && a.snap.LevelChange == LevelKeep {
-		a.Held = max(a.Held, a.snap.atMost(a.Level))
+	a.Kept = 0
+	if a.snap.LevelChange == LevelKeep {
+		a.Kept = a.snap.atMost(a.Level)
 	}
 	a.settleLevel()
 }
@@ -52,14 +59,26 @@ func (a *account) alignLevel() {
 // Aligned tells whether a member stands as the present levels and periods want.
 func (s *Snapshot) Aligned(m *Member) bool {
 	noPeriods := s.Growth.Period.Kind == PeriodLife
-	return m.Level == s.levelFor(m.Held, m.Growth) && noPeriods == (m.PeriodEnd == Never)
+	return s.levelAligned(m) && noPeriods == (m.PeriodEnd == Never)
+}
+
+func (s *Snapshot) levelAligned(m *Member) bool {
+	fitting := s.levelFor(m.Held, m.Growth)
+	if m.Kept == 0 {
+		return m.Level == fitting
+	}
+	return s.LevelChange == LevelKeep && m.Level == m.Kept && fitting < m.Kept && s.atMost(m.Kept) == m.Kept
 }
 
 // levelFor is the number of the level that growth reaches, not below what is
 // held as far as there is such a level.
 func (s *Snapshot) levelFor(held, growth int64) int64 {
-	if level, _ := s.LevelAt(growth); level != nil {
+	level, lowest := s.LevelAt(growth)
+	switch {
+	case level != nil:
 		return max(level.Number, s.atMost(held))
+	case lowest != nil: // a growth value below 0 is no reason to have no level
+		return lowest.Number
 	}
 	return 0
 }

@@ -29,6 +29,9 @@ type Member struct {
 	Growth int64 // growth value of the present period
 	// Held is the level that the last period has earned for this one; 0 for none.
 	Held int64
+	// Kept is the level that a change of the levels has left the member; 0 for
+	// none. It goes with the period, or when the member fits it anyway.
+	Kept int64
 	// PeriodStart and PeriodEnd bound the period in which growth value counts;
 	// 0 and Never where there are no periods. The end is exclusive.
 	PeriodStart Instant

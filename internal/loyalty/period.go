@@ -58,7 +58,7 @@ func (a *account) endPeriod(due Instant) bool {
 		return false
 	}
 	a.Held = a.snap.heldAfter(&a.Member)
-	a.Growth = 0
+	a.Growth, a.Kept = 0, 0
 	a.PeriodStart, a.PeriodEnd = due, a.snap.Growth.Period.end(a.RegisteredAt, due, a.snap.loc)
 	a.settleLevel()
 	a.settled++

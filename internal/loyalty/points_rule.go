@@ -49,7 +49,8 @@ const (
 // Combine says what several multipliers that hold come to.
 type Combine string
 
-// The ways of combining. Whatever comes out is at most maxFactor.
+// The ways of combining. Whatever comes out is at most maxFactor, and 0 where one
+// of them is 0.
 const (
 	CombineBest     Combine = "best"     // the largest alone
 	CombineMultiply Combine = "multiply" // their product, cut after four decimals
@@ -225,10 +226,14 @@ func (b Birthday) holds(f *facts) bool {
 	return f.local.Month() == f.month && (b == BirthdayMonth || f.local.Day() == day)
 }
 
-// combine is what factors come to.
+// combine is what factors come to. A factor of 0 excludes: nothing else brings
+// back what is to earn nothing.
 func (r *PointsRule) combine(factors []Factor) Factor {
 	if len(factors) == 0 {
 		return Whole
+	}
+	if slices.Contains(factors, 0) {
+		return 0
 	}
 	sum := Whole
 	switch r.Combine {
@@ -328,6 +333,9 @@ func (s *Settings) validateCondition(key string, c *Condition) error {
 	const day = 24 * 60
 	if c.FromMinute < 0 || c.FromMinute >= day || c.UntilMinute < 0 || c.UntilMinute > day {
 		return wrong(key+".from_minute", "a time of day is wanted")
+	}
+	if c.FromMinute == c.UntilMinute && c.FromMinute != 0 {
+		return wrong(key+".until_minute", "the same as from_time: a time without length; leave both out for the whole day")
 	}
 	for name, list := range map[string][]string{"stores": c.Stores, "labels": c.Labels, "categories": c.Categories, "bar_codes": c.BarCodes} {
 		if len(list) > maxListed {

@@ -36,6 +36,60 @@ func TestARefundGoesByTheRecord(t *testing.T) {
 	}
 }
 
+// A refund that names goods takes back what those have earned; money beyond them,
+// and refunds that name none, go by what is left.
+func TestARefundTakesBackByItsGoods(t *testing.T) {
+	t.Parallel()
+	rule := func(s *loyalty.Settings) {
+		s.Points.Multipliers = []loyalty.Multiplier{
+			multiplier("fresh", 30_000, loyalty.Condition{Categories: []string{"fresh"}}),
+			multiplier("tobacco", 0, loyalty.Condition{BarCodes: []string{"9"}}),
+		}
+	}
+	const bought = `[{"ty":"fresh","bar_code":"1","price":"60"},{"ty":"dry","bar_code":"9","price":"100"},{"ty":"dry","bar_code":"2","price":"40"}]`
+	type back struct {
+		fen    int64
+		goods  string
+		points int64
+	}
+	for _, c := range []struct {
+		name  string
+		paid  int64
+		total int64
+		backs []back
+	}{
+		{"tobacco has earned nothing", 20_000, 220, []back{{10_000, `[{"bar_code":"9","price":"100"}]`, 0}, {10_000, "", 220}}},
+		{"fresh has earned three times", 20_000, 220, []back{{6_000, `[{"bar_code":"1","price":60}]`, 180}, {10_000, `[{"bar_code":"9","price":"100"}]`, 0}, {4_000, "", 40}}},
+		{"a part of the goods", 20_000, 220, []back{{2_000, `{"bar_code":"1","price":"20"}`, 60}, {2_000, `{"bar_code":"1","price":"20"}`, 60}, {2_000, `{"bar_code":"1","price":"20"}`, 60}}},
+		{"by category", 20_000, 220, []back{{6_000, `[{"category":"fresh","price":"60"}]`, 180}}},
+		{"more goods than there were", 20_000, 220, []back{{6_000, `[{"bar_code":"1","price":"90"}]`, 180}, {7_000, "", 20}}}, // half of the rest
+		{"goods that nobody bought", 20_000, 220, []back{{10_000, `[{"bar_code":"7","price":"100"}]`, 110}}},
+		{"money beyond the goods", 20_000, 220, []back{{13_000, `[{"bar_code":"1","price":"60"}]`, 200}}},
+		{"less money than the goods", 20_000, 220, []back{{3_000, `[{"bar_code":"1","price":"60"}]`, 90}}},
+		{"goods with a discount", 10_000, 110, []back{{3_000, `[{"bar_code":"1","price":"60"}]`, 90}, {7_000, "", 20}}},
+		{"no goods named", 20_000, 220, []back{{10_000, "", 110}, {10_000, "", 110}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, who := shopper(t, rule)
+			o := w.Order(who, "o", c.paid, unnamed)
+			o.Info.Material = bought
+			if got := loyaltytest.Must(w, o); got.Points != c.total {
+				t.Fatalf("%d points earned, want %d: %+v", got.Points, c.total, w.OrderRow("o").Decision)
+			}
+			w.Change(func(s *loyalty.Settings) { s.Points.Multipliers = nil })
+			for i, b := range c.backs {
+				r := w.Refund(who, string(rune('a'+i)), "o", b.fen, unnamed)
+				r.Info.Material = b.goods
+				preview := loyaltytest.Must(w, loyalty.PreviewRefund{RefundOrder: r})
+				if got := loyaltytest.Must(w, r); got.Points != b.points || preview.Points != b.points {
+					t.Errorf("refund %d took %d points, its preview %d, want %d", i, got.Points, preview.Points, b.points)
+				}
+			}
+		})
+	}
+}
+
 // Caps count what the rule granted, by the day of the purchase, and what is
 // taken back makes room again.
 func TestCapsCountWhatTheRuleGranted(t *testing.T) {
@@ -196,5 +250,48 @@ func TestAnAmountEarnsWithoutGoods(t *testing.T) {
 	credit := loyalty.ChangePoints{Who: who, Direction: loyalty.Credit, Operation: loyalty.OpPurchaseGrant, Amount: 4_200}
 	if got := loyaltytest.Must(w, credit); got.Points != 42 {
 		t.Errorf("%d points, want 42", got.Points)
+	}
+}
+
+// A level that was kept goes when the programme says fit, when the old levels
+// are back, and when the member reaches it again.
+func TestWhatEndsAKeptLevel(t *testing.T) {
+	t.Parallel()
+	second := func(threshold int64, policy loyalty.LevelChange) func(*loyalty.Settings) {
+		return func(s *loyalty.Settings) {
+			s.Levels = []loyalty.Level{{Number: 1, Name: "a"}, {Number: 2, Name: "b", Threshold: threshold}}
+			s.LevelChange = policy
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		end   func(*loyaltytest.World, loyalty.Who)
+		level int64
+		kept  int64
+		after int64 // level, when all orders have been refunded
+	}{
+		{"nothing", func(*loyaltytest.World, loyalty.Who) {}, 2, 2, 2},
+		{"fit", func(w *loyaltytest.World, _ loyalty.Who) { w.Change(second(600, loyalty.LevelFit)) }, 1, 0, 1},
+		{"the old levels", func(w *loyaltytest.World, _ loyalty.Who) { w.Change(second(400, loyalty.LevelKeep)) }, 2, 0, 1},
+		{"reached again", func(w *loyaltytest.World, who loyalty.Who) { loyaltytest.Must(w, w.Order(who, "p", 10_000, unnamed)) }, 2, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, who := shopper(t, second(400, loyalty.LevelKeep))
+			loyaltytest.Must(w, w.Order(who, "o", 50_000, unnamed))
+			w.Change(second(600, loyalty.LevelKeep))
+			loyaltytest.Must(w, loyalty.BookDue{Who: who})
+			c.end(w, who)
+			loyaltytest.Must(w, loyalty.BookDue{Who: who})
+			if m := w.Member(who); m.Level != c.level || m.Kept != c.kept {
+				t.Errorf("level %d, kept %d, want %d and %d", m.Level, m.Kept, c.level, c.kept)
+			}
+			for i, o := range w.Store.Dump(nil).Orders {
+				loyaltytest.Must(w, w.Refund(who, string(rune('r'+i)), o.No, o.Amount, unnamed))
+			}
+			if m := w.Member(who); m.Level != c.after {
+				t.Errorf("level %d after the refunds, want %d", m.Level, c.after)
+			}
+		})
 	}
 }

@@ -109,6 +109,9 @@ func (c RefundOrder) run(v *View, at Stamp) (*refunded, error) {
 	if c.Given {
 		r.Decision.EarnedBy, r.Decision.Asked = ByCaller, c.Points
 	}
+	if park || len(parent.Decision.Lines) > 0 {
+		r.Decision.Lines = returnedGoods(c.Info.Material)
+	}
 	if park {
 		if len(v.parkedRefunds(a.ID)) >= maxParked {
 			return nil, OrderNotFound
@@ -130,6 +133,7 @@ func (a *account) refund(o Order, r *Order, given bool) ([]Coupon, error) {
 	if r.Amount > o.left() {
 		return nil, Refusal{Code: RefundTooLarge, Field: "order_amount"}
 	}
+	o.Decision.bringBack(r.Decision.Lines, r.Amount)
 	grants := a.grantsOf(&o)
 	var reach int64
 	for _, g := range grants {

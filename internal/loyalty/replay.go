@@ -23,9 +23,26 @@ type BackTest struct {
 	Candidate *Snapshot // the programme to be tried
 	Since     Instant   // from when on the candidate decides
 	Now       Instant   // the merchant's clock
-	// Version is the settings that a decision record names; nil if they are not
-	// known.
-	Version func(int64) *Settings
+	// Past are the versions of the settings, ascending, up to Present; records
+	// name them.
+	Past []PastRules
+}
+
+// PastRules are rules with when they came into force, by the merchant's clock.
+// A sandbox's clock moves, so of it the time is not exact; the records of
+// bookings are.
+type PastRules struct {
+	From Instant
+	*Snapshot
+}
+
+// version is the rules of a version; nil if they are not known.
+func (b *BackTest) version(number int64) *Snapshot {
+	i, found := slices.BinarySearchFunc(b.Past, number, func(p PastRules, n int64) int { return cmp.Compare(p.Version, n) })
+	if !found {
+		return nil
+	}
+	return b.Past[i].Snapshot
 }
 
 // Replayed is what a history has become.
@@ -172,23 +189,36 @@ func (r *replay) base() int64 {
 	return w.Entries
 }
 
+// past is a member's growth value, level and periods while orders from before the
+// beginning are counted.
+type past struct {
+	*replay
+	*account
+	next int // of Past
+}
+
 // grown is the member with the orders before the beginning counted as they were
-// booked: growth value, level, periods, consumption. Periods and levels are
-// those of the present programme all the while.
+// booked: growth value, level, periods, consumption, under the rules of then.
 func (r *replay) grown() Member {
 	m := r.h.Member
-	m.Status, m.Growth, m.Held, m.ConsumeCount, m.ConsumeFen = Active, 0, 0, 0, 0
+	m.Status, m.Growth, m.Held, m.Kept, m.ConsumeCount, m.ConsumeFen = Active, 0, 0, 0, 0, 0
 	m.Orders, m.LevelMoves, m.PeriodStart, m.LastEntryAt, m.NextDueAt = 0, 0, 0, 0, Never
-	m.Level = r.Present.levelFor(0, 0)
-	m.PeriodEnd = r.Present.Growth.Period.end(m.RegisteredAt, m.RegisteredAt, r.Present.loc)
-	a := newAccount(m, nil, r.Present, m.RegisteredAt)
-	pass := func(to Instant) {
-		for a.PeriodEnd <= to {
-			a.now = a.PeriodEnd
-			a.endPeriod(a.PeriodEnd)
-		}
-		a.now = to
+	p := &past{replay: r}
+	rules := r.Present
+	if len(r.Past) > 0 {
+		rules, p.next = r.Past[0].Snapshot, 1
 	}
+	for p.next < len(r.Past) && r.Past[p.next].From <= m.RegisteredAt {
+		rules = r.Past[p.next].Snapshot
+		p.next++
+	}
+	if m.RegisteredAt >= r.Since {
+		rules = r.Candidate
+	}
+	m.Level = rules.levelFor(0, 0)
+	m.PeriodEnd = rules.Growth.Period.end(m.RegisteredAt, m.RegisteredAt, rules.loc)
+	p.account = newAccount(m, nil, rules, m.RegisteredAt)
+
 	rows := map[OrderKey]*Order{}
 	var placed []*Order
 	for i := range r.h.Orders {
@@ -196,44 +226,82 @@ func (r *replay) grown() Member {
 		if o.BookedAt >= r.Since {
 			break
 		}
-		a.Orders = o.Seq
+		p.pass(o.BookedAt, o.Decision.Version)
+		p.Orders = o.Seq
 		if o.Kind == Purchase {
-			o.Refunded, o.TakenBack, o.GrowthBack = 0, 0, 0
+			o.forgetRefunds()
 		}
 		rows[o.OrderKey] = &o
 		placed = append(placed, &o)
-		switch parent := rows[OrderKey{o.Space, o.Parent}]; {
-		case o.Kind == Purchase:
-			pass(o.BookedAt)
-			a.consume(&o)
-			for _, parked := range placed {
-				if parked.Kind == Refund && parked.State == Booked && parked.Space == o.Space && parked.Parent == o.No {
-					a.unconsume(&o, parked)
-				}
-			}
-		case o.State == Booked && parent != nil:
-			pass(o.BookedAt)
-			a.unconsume(parent, &o)
-		case o.State == Booked && r.landedBefore(&o): // booked when its order comes
-		case o.State == Booked, r.declinedLater(&o): // its order came after the beginning
-			o.Points = asked(&o)
-			o.State, o.Entry, o.Growth = Parked, 0, 0
-		}
+		p.count(&o, rows[OrderKey{o.Space, o.Parent}], placed)
 	}
-	if r.Since > m.RegisteredAt {
-		pass(r.Since - 1)
+	if r.Since > m.RegisteredAt { // the candidate finds whoever is there
+		p.pass(r.Since-1, 0)
+		p.snap, p.now = r.Candidate, r.Since
+		p.align()
 	}
 	for _, o := range placed {
 		r.ws.PutOrder(*o)
 		r.ws.PutIdentity(o.identity(m.Merchant), Bound{m.ID, o.Seq})
 	}
-	m = a.Member
-	m.LevelMoves = 0
-	for _, move := range a.levelMoves {
-		m.LevelMoves = move.No
+	m = p.Member
+	for _, move := range p.levelMoves {
 		r.ws.PutLevelMove(move)
 	}
 	return m
+}
+
+// forgetRefunds makes an order what it was before its refunds.
+func (o *Order) forgetRefunds() {
+	o.Refunded, o.TakenBack, o.GrowthBack = 0, 0, 0
+	o.Decision.Back = Returned{}
+	o.Decision.Lines = slices.Clone(o.Decision.Lines)
+	for i := range o.Decision.Lines {
+		o.Decision.Lines[i].Back = 0
+	}
+}
+
+// count books an order row into growth value and consumption.
+func (p *past) count(o, parent *Order, placed []*Order) {
+	switch {
+	case o.Kind == Purchase:
+		p.consume(o)
+		for _, parked := range placed {
+			if parked.Kind == Refund && parked.State == Booked && parked.Space == o.Space && parked.Parent == o.No {
+				p.unconsume(o, parked)
+			}
+		}
+	case o.State == Booked && parent != nil:
+		p.unconsume(parent, o)
+	case o.State == Booked && p.landedBefore(o): // booked when its order comes
+	case o.State == Booked, p.declinedLater(o): // its order came after the beginning
+		o.Points = asked(o)
+		o.State, o.Entry, o.Growth = Parked, 0, 0
+	}
+}
+
+// pass lets time go by, with the ends of periods and the changes of rules up to
+// then. What was booked under a version was booked after it came.
+func (p *past) pass(to Instant, version int64) {
+	for p.next < len(p.Past) {
+		rules := p.Past[p.next]
+		if rules.From > to && rules.Version > version {
+			break
+		}
+		p.endPeriods(min(rules.From, to))
+		p.snap = rules.Snapshot
+		p.align()
+		p.next++
+	}
+	p.endPeriods(to)
+}
+
+func (p *past) endPeriods(to Instant) {
+	for p.PeriodEnd <= to {
+		p.now = p.PeriodEnd
+		p.endPeriod(p.PeriodEnd)
+	}
+	p.now = max(to, p.now)
 }
 
 // landedBefore tells whether the order of a refund came before the back-test
@@ -260,6 +328,7 @@ func asked(o *Order) int64 {
 
 // unconsume counts a refund that was booked.
 func (a *account) unconsume(o, refund *Order) {
+	o.Decision.bringBack(refund.Decision.Lines, refund.Amount)
 	o.Refunded += refund.Amount
 	o.TakenBack += refund.Points
 	o.GrowthBack += refund.Growth
@@ -483,16 +552,16 @@ func (r *replay) order(o *OrderFound, at Instant) error {
 // recalled is what the record of a purchase knows of the member's birthday and
 // labels at the time, for multipliers that have stayed the same.
 func (r *replay) recalled(d *Decision) map[string]Miss {
-	if d == nil || len(d.Tests) == 0 || r.Version == nil {
+	if d == nil || len(d.Tests) == 0 {
 		return nil
 	}
-	old := r.Version(d.Version)
+	old := r.version(d.Version)
 	if old == nil {
 		return nil
 	}
 	known := map[string]Miss{}
 	for _, t := range d.Tests {
-		if !sameCondition(t.ID, old, &r.Candidate.Settings) {
+		if !sameCondition(t.ID, &old.Settings, &r.Candidate.Settings) {
 			continue
 		}
 		switch t.Miss {

@@ -184,7 +184,7 @@ func (v *Verifier) Differences(m Member, rows MemberRows, snap *Snapshot) []Diff
 		}
 	}
 	if snap != nil {
-		v.equal("level", m.Level, snap.levelFor(m.Held, m.Growth))
+		v.equal("level", m.Level, max(snap.levelFor(m.Held, m.Growth), m.Kept))
 	}
 	slices.SortStableFunc(v.found, func(a, b Difference) int {
 		return slices.Compare([]byte(a.Field), []byte(b.Field))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/memberd/memberd/internal/access"
 	"github.com/memberd/memberd/internal/loyalty"
@@ -92,4 +93,81 @@ func (s *Store) EntryNo(ctx context.Context, merchant string, member, no int64) 
 		return loyalty.Entry{}, loyalty.StatementNotFound
 	}
 	return e, wrapped("entry", err)
+}
+
+// Standing is a member as the rules of purchases look at it, as it is stored.
+type Standing struct {
+	loyalty.Member
+	Month  time.Month // of birth, 0 unknown
+	Day    int
+	Labels []string // where they are asked for
+}
+
+// standingPage is how many members are read at once.
+const standingPage = 1_000
+
+// The merchant is compared in a way that no index helps with: see purgeKeys.
+var selectStandings = `SELECT ` + prefixed("m", memberColumns) + `,
+	coalesce(p.birth_month, 0),
+	coalesce(p.birth_day, 0)
+	FROM member m
+	LEFT JOIN member_profile p ON p.member_id = m.member_id
+	WHERE m.merchant_id || '' = ?
+		AND m.member_id > ?
+	ORDER BY m.member_id
+	LIMIT ?`
+
+// EachMember visits all members of a merchant by number, erased ones too, and
+// ends with the first error of visit. Members are read a page at a time, each
+// page at one moment; nothing that is sealed is opened.
+func (s *Store) EachMember(ctx context.Context, merchant string, labels bool, visit func(*Standing) error) error {
+	for last := int64(0); ; {
+		page, err := s.standings(ctx, merchant, last, labels)
+		if err != nil {
+			return outage(fmt.Errorf("members of merchant %s: %w", merchant, err))
+		}
+		for i := range page {
+			last = page[i].ID
+			if err := visit(&page[i]); err != nil {
+				return err
+			}
+		}
+		if len(page) < standingPage {
+			return nil
+		}
+	}
+}
+
+func (s *Store) standings(ctx context.Context, merchant string, after int64, labels bool) ([]Standing, error) {
+	tx, err := s.db.ReadTx(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Close()
+	var page []Standing
+	err = each(ctx, tx, func(row scanner) error {
+		var m Standing
+		var month int64
+		err := row.Scan(append(memberFields(&m.Member), &month, &m.Day)...)
+		m.Month = time.Month(month)
+		page = append(page, m)
+		return err
+	}, selectStandings, merchant, after, int64(standingPage))
+	if err != nil || !labels || len(page) == 0 {
+		return page, err
+	}
+	ids := make([]int64, len(page))
+	at := make(map[int64]int, len(page))
+	for i := range page {
+		ids[i], at[page[i].ID] = page[i].ID, i
+	}
+	err = each(ctx, tx, func(row scanner) error {
+		l, err := scanLabel(row)
+		if err == nil {
+			m := &page[at[l.member]]
+			m.Labels = append(m.Labels, l.label)
+		}
+		return err
+	}, labelsListed(tx.Dialect()), sqldb.List(tx.Dialect(), ids))
+	return page, err
 }

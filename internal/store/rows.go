@@ -112,6 +112,7 @@ const memberColumns = `
 	consume_count,
 	consume_fen,
 	held,
+	kept,
 	period_start,
 	period_end,
 	announced_until,
@@ -121,14 +122,14 @@ const memberColumns = `
 	merchant_id,
 	open_id`
 
-const memberInts, memberTexts = 24, 2
+const memberInts, memberTexts = 25, 2
 
 func memberRecord(m *loyalty.Member) record {
 	return record{
 		[]int64{
 			m.ID, int64(m.Status), m.Level, m.Growth, m.Earned, m.Used, m.Balance, m.Pending, m.Deficit,
 			m.Entries, m.Credits, m.Audits, m.Orders, m.Coupons, m.LevelMoves, m.ConsumeCount, m.ConsumeFen,
-			m.Held, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil),
+			m.Held, m.Kept, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil),
 			int64(m.NextDueAt), int64(m.LastEntryAt), int64(m.RegisteredAt),
 		},
 		[]string{m.Merchant, m.OpenID},
@@ -140,7 +141,7 @@ func memberFields(m *loyalty.Member) []any {
 	return []any{
 		&m.ID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance, &m.Pending, &m.Deficit,
 		&m.Entries, &m.Credits, &m.Audits, &m.Orders, &m.Coupons, &m.LevelMoves, &m.ConsumeCount, &m.ConsumeFen,
-		&m.Held, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil,
+		&m.Held, &m.Kept, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil,
 		&m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt,
 		&m.Merchant, &m.OpenID,
 	}

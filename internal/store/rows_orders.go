@@ -70,15 +70,17 @@ const orderChanges = `
 	entry_no,
 	refunded,
 	taken_back,
-	growth_back`
+	growth_back,
+	rule`
 
-const orderChangeInts = 9
+const orderChangeInts, orderChangeTexts = 9, 1
 
 // orderChangeRecord is the order's key and its changes.
 func orderChangeRecord(o *loyalty.Order) record {
-	return record{ints: []int64{
-		o.Member, o.Seq, int64(o.State), o.Points, o.Growth, o.Entry, o.Refunded, o.TakenBack, o.GrowthBack,
-	}}
+	return record{
+		[]int64{o.Member, o.Seq, int64(o.State), o.Points, o.Growth, o.Entry, o.Refunded, o.TakenBack, o.GrowthBack},
+		[]string{o.Decision.String()},
+	}
 }
 
 const couponColumns = `

@@ -66,13 +66,14 @@ const memberChanges = `
 	consume_count,
 	consume_fen,
 	held,
+	kept,
 	period_start,
 	period_end,
 	announced_until,
 	next_due_at,
 	last_entry_at`
 
-const memberChangeInts = 23
+const memberChangeInts = 24
 
 // memberChangeRecord is the member's number and its changes.
 func memberChangeRecord(m *loyalty.Member) record {

@@ -66,7 +66,7 @@ var postgresTexts = func() saveTexts {
 // ordersOnPostgres are the texts for orders, coupons and marks.
 func ordersOnPostgres(t *saveTexts) {
 	t.updateOrders = `UPDATE member_order SET` + assignments("w", orderChanges) + `
-	FROM ` + unnest(orderChangeInts, 0) + ` AS w (
+	FROM ` + unnest(orderChangeInts, orderChangeTexts) + ` AS w (
 	member_id,
 	order_seq,` + orderChanges + `)
 	WHERE member_order.member_id = w.member_id

@@ -42,7 +42,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"verifyClaims": verifyClaims, "verifyTemplates": verifyTemplates, "verifyOrders": verifyOrders, "verifyCoupons": verifyCoupons,
 		"verifyDetails": verifyDetails, "verifyMarks": verifyMarks, "verifyIssued": verifyIssued,
 		"selectCoupons": selectCoupons, "selectTemplates": selectTemplates(d), "labelsListed": labelsListed(d), "cardsListed": cardsListed(d),
-		"selectOrders": selectOrders, "selectOrderFound": selectOrderFound, "selectRefunds": selectRefunds,
+		"selectOrders": selectOrders, "selectOrderFound": selectOrderFound, "selectRefunds": selectRefunds, "entriesOfOrder": entriesOfOrder(d),
 		"verifyAudits": verifyAudits, "verifyEntries": verifyEntries, "verifyNames": verifyNames,
 		"selectDueApps": selectDueApps, "claimStreams": claimStreams(d), "claimResends": claimResends(d), "selectNextEvent": selectNextEvent,
 		"advanceStream": advanceStream, "postponeStream": postponeStream, "finishResend": finishResend, "postponeResend": postponeResend,
@@ -56,7 +56,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectEntryByNo": selectEntryByNo, "selectCouponBySeq": selectCouponBySeq,
 		"selectMembersVersion": selectMembersVersion, "selectMemberRowsFrom": selectMemberRowsFrom, "updateMembersVersion": updateMembersVersion,
 		"selectSettingsVersions": selectSettingsVersions, "selectSettingsAt": selectSettingsAt, "selectEntryOfMerchant": selectEntryOfMerchant,
-		"selectNextMember": selectNextMember, "selectOrdersPlain": selectOrdersPlain,
+		"selectNextMember": selectNextMember, "selectStandings": selectStandings, "selectOrdersPlain": selectOrdersPlain,
 		"verifyMoves": verifyMoves, "verifyTallies": verifyTallies,
 		"selectDayMembers": selectDayMembers, "selectDayKeys": selectDayKeys, "selectKeyUsed": selectKeyUsed,
 	} {

@@ -127,12 +127,20 @@ type generator struct {
 // Generate runs n random commands against store one by one, and returns them
 // with the answers.
 func Generate(seed uint64, n int, merchants []*loyalty.Snapshot, store loyalty.Store) []Step {
-	g := &generator{
+	return newGenerator(seed, merchants).run(n, store)
+}
+
+func newGenerator(seed uint64, merchants []*loyalty.Snapshot) *generator {
+	return &generator{
 		rng: rand.New(rand.NewPCG(seed, 1)), merchants: merchants, now: start, nextID: 1,
 		made: map[string][]int64{}, entries: map[int64]int64{}, used: map[string][]loyalty.ChangePoints{},
 		orders: map[string][]loyalty.RecordOrder{}, refunds: map[string][]loyalty.RefundOrder{},
 		gives: map[string][]loyalty.GiveCoupons{}, coupons: map[string][]namedCoupon{},
 	}
+}
+
+// run makes and runs the next n commands.
+func (g *generator) run(n int, store loyalty.Store) []Step {
 	steps := make([]Step, 0, n)
 	for range n {
 		step := g.step()

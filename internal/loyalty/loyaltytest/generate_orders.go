@@ -84,6 +84,9 @@ func (g *generator) refundOrder(merchant string, at loyalty.Instant) loyalty.Ref
 	if c.Given = g.chance(40); c.Given {
 		c.Points = int64(g.pick(60))
 	}
+	if g.chance(50) {
+		c.Info.Material = g.material()
+	}
 	if g.chance(20) {
 		c.Info.Papers.MemberName = "某某"
 	}

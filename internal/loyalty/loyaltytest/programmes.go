@@ -3,7 +3,9 @@ package loyaltytest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -58,7 +60,8 @@ func Programmes(t *testing.T, runs, n int, open func(*testing.T, []*loyalty.Snap
 			}
 			checkRecords(t, want, reached)
 			for _, m := range want.Members {
-				checkBackTest(t, want.History(m), rules[m.Merchant], steps, rng, reached)
+				past := []loyalty.PastRules{{Snapshot: rules[m.Merchant]}}
+				checkBackTest(t, want.History(m), past, latest(steps, m.Merchant), rng, reached)
 			}
 		})
 	}
@@ -112,30 +115,25 @@ func checkRecords(t *testing.T, s State, reached map[string]int) {
 	}
 }
 
-// checkBackTest runs a history again under the programme as it is.
-func checkBackTest(t *testing.T, h loyalty.History, rules *loyalty.Snapshot, steps []Step, rng *rand.Rand, reached map[string]int) {
+// checkBackTest runs a history again under the programme as it is: from times on
+// at which that was in force already.
+func checkBackTest(t *testing.T, h loyalty.History, past []loyalty.PastRules, now loyalty.Instant, rng *rand.Rand, reached map[string]int) {
 	t.Helper()
-	now := loyalty.Instant(0)
-	for _, s := range steps {
-		if s.Merchant == rules.Merchant {
-			now = max(now, s.Stamp.Now)
-		}
-	}
 	for _, o := range h.Orders {
 		if o.State == loyalty.Parked {
 			reached["parked"]++
 		}
 	}
-	times := []loyalty.Instant{0}
+	present := past[len(past)-1]
+	times := []loyalty.Instant{present.From}
 	if n := len(h.Entries); n > 0 {
-		times = append(times, h.Entries[rng.IntN(n)].At)
-		reached["since the middle"]++
+		if at := h.Entries[rng.IntN(n)].At; at > present.From {
+			times = append(times, at)
+			reached["since the middle"]++
+		}
 	}
 	for _, since := range times {
-		test := loyalty.BackTest{
-			Present: rules, Candidate: rules, Since: since, Now: now,
-			Version: func(int64) *loyalty.Settings { return &rules.Settings },
-		}
+		test := loyalty.BackTest{Present: present.Snapshot, Candidate: present.Snapshot, Since: since, Now: now, Past: past}
 		got, err := test.Run(h)
 		if err != nil {
 			t.Fatalf("member %d since %d: %v", h.Member.ID, since, err)
@@ -144,13 +142,104 @@ func checkBackTest(t *testing.T, h loyalty.History, rules *loyalty.Snapshot, ste
 			t.Errorf("member %d since %d: %+v", h.Member.ID, since, r)
 		}
 		if diff := cmp.Diff(got.Ledger, got.Entries, cmpopts.EquateEmpty()); diff != "" {
-			t.Fatalf("member %d of %s since %d: (-ledger +back-test)\n%s", h.Member.ID, rules.Merchant, since, diff)
+			t.Fatalf("member %d of %s since %d: (-ledger +back-test)\n%s", h.Member.ID, present.Merchant, since, diff)
 		}
 		// What is no part of a programme is not run again.
-		want := got.Actual
 		ignore := cmpopts.IgnoreFields(loyalty.Member{}, "Status", "Audits", "Orders", "Coupons", "AnnouncedUntil", "LevelMoves", "PeriodStart")
-		if diff := cmp.Diff(want, got.Member, ignore); diff != "" {
-			t.Fatalf("member %d of %s since %d: (-member +back-test)\n%s", h.Member.ID, rules.Merchant, since, diff)
+		if diff := cmp.Diff(got.Actual, got.Member, ignore); diff != "" {
+			t.Fatalf("member %d of %s since %d: (-member +back-test)\n%s", h.Member.ID, present.Merchant, since, diff)
+		}
+	}
+}
+
+// latest is the newest time of a merchant's steps.
+func latest(steps []Step, merchant string) (now loyalty.Instant) {
+	for _, s := range steps {
+		if s.Merchant == merchant {
+			now = max(now, s.Stamp.Now)
+		}
+	}
+	return now
+}
+
+// ProgrammeChanges runs random traffic while programmes change, and sees that
+// whoever is there is brought to the other levels and periods, and that the
+// back-test of the last programme gives the ledger since it came.
+func ProgrammeChanges(t *testing.T, runs, n int) {
+	t.Helper()
+	seed := Seed(t)
+	reached := map[string]int{}
+	for run := range runs {
+		seed := seed + uint64(run)
+		rng := rand.New(rand.NewPCG(seed, 4))
+		merchants := RandomProgrammes(rng)
+		store := NewMemory(merchants...)
+		g := newGenerator(seed, merchants)
+		past := map[string][]loyalty.PastRules{}
+		for _, s := range merchants {
+			past[s.Merchant] = []loyalty.PastRules{{Snapshot: s}}
+		}
+		steps := g.run(n, store)
+		for version := range int64(1 + rng.IntN(3)) {
+			changeAll(t, store, past, g, rng, version+2)
+			steps = append(steps, g.run(n/2, store)...)
+		}
+		state := store.Dump(nil)
+		rules := map[string]*loyalty.Snapshot{}
+		for id, list := range past {
+			rules[id] = list[len(list)-1].Snapshot
+		}
+		if found := state.Verify(rules); len(found) > 0 {
+			t.Fatalf("seed %d: stored and recomputed differ: %+v", seed, found)
+		}
+		checkRecords(t, state, reached)
+		for _, m := range state.Members {
+			if m.Kept > 0 {
+				reached["kept"]++
+			}
+			checkBackTest(t, state.History(m), past[m.Merchant], latest(steps, m.Merchant), rng, reached)
+		}
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+	for _, what := range []string{"kept", "since the middle"} {
+		if reached[what] == 0 && runs*n >= 4_000 {
+			t.Errorf("the runs never reached %q", what)
+		}
+	}
+}
+
+// changeAll gives every merchant another programme, and brings the members to
+// it. The jobs have booked what was due before, and look for the idle after.
+func changeAll(t *testing.T, store *Memory, past map[string][]loyalty.PastRules, g *generator, rng *rand.Rand, version int64) {
+	t.Helper()
+	g.now = g.now.Add(time.Hour) // beyond what a clock steps back
+	bookAll(t, store, past, g.now)
+	for _, id := range slices.Sorted(maps.Keys(past)) {
+		list := past[id]
+		old := list[len(list)-1]
+		s := old.Settings
+		RandomProgramme(rng, &s)
+		snap, err := loyalty.NewSnapshot(id, version, old.ClockOffset, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		snap.Apps = old.Apps
+		store.PutSnapshot(snap)
+		at := loyalty.InstantOf(g.now) + loyalty.Instant(old.ClockOffset)
+		past[id] = append(list, loyalty.PastRules{From: at, Snapshot: snap})
+	}
+	bookAll(t, store, past, g.now)
+}
+
+func bookAll(t *testing.T, store *Memory, past map[string][]loyalty.PastRules, now time.Time) {
+	t.Helper()
+	for _, m := range store.Dump(nil).Members {
+		at := loyalty.Stamp{Now: loyalty.InstantOf(now) + loyalty.Instant(past[m.Merchant][0].ClockOffset)}
+		command := loyalty.Any(loyalty.BookDue{Who: loyalty.Who{Merchant: m.Merchant, ID: m.ID}})
+		if out := writer.Replay(store, []writer.Stamped{{Command: command, Stamp: at}}, nil)[0]; out.Err != nil {
+			t.Fatal(out.Err)
 		}
 	}
 }
@@ -255,6 +344,9 @@ func randomCondition(rng *rand.Rand, s *loyalty.Settings, c *loyalty.Condition) 
 	}
 	if chance(15) {
 		c.FromMinute, c.UntilMinute = rng.IntN(1_440), rng.IntN(1_441)
+		if c.FromMinute == c.UntilMinute {
+			c.UntilMinute = 1_440
+		}
 	}
 	if chance(15) {
 		c.Stores = []string{"18756"}

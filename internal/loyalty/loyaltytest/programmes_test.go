@@ -15,3 +15,8 @@ func TestProgrammesInMemory(t *testing.T) {
 		return loyaltytest.Target{Store: m, Dump: func(context.Context) (loyaltytest.State, error) { return m.Dump(nil), nil }}
 	})
 }
+
+func TestProgrammeChanges(t *testing.T) {
+	t.Parallel()
+	loyaltytest.ProgrammeChanges(t, 30, 800)
+}

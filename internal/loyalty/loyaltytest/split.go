@@ -137,7 +137,7 @@ func measure(steps []Step, state State) reach {
 		"order by rule", "refund by rule", "refund as asked", "refund parked", "parked refund booked", "parked refund declined",
 		"coupon back with its order", "coupon used for an order", "level above the lowest", "papers forgotten", "paid card",
 		"rule missed by birthday", "rule missed by label", "rule missed by level", "rule missed by goods", "rule missed by store", "rule missed by weekday",
-		"rule held for goods", "rule held", "cap reached", "tally lowered", "level moved", "level of a late order",
+		"rule held for goods", "rule held", "cap reached", "goods brought back", "tally lowered", "level moved", "level of a late order",
 		"refund previewed", "claim counted", "coupon lapsed",
 		"told of member.registered", "told of points.changed", "told of level.changed", "told of points.expiring",
 		"told of points.expired", "told of coupon.given", "told of coupon.used",
@@ -261,6 +261,9 @@ func (r reach) decision(o loyalty.Order) {
 		if t.ID == "level" && o.ConsumedAt < o.BookedAt-1000*3600 {
 			r["level of a late order"]++
 		}
+	}
+	if d.Back.Fen > 0 {
+		r["goods brought back"]++
 	}
 	if d.EarnedBy == loyalty.ByRule && d.Granted(d.Fen) < d.Uncapped(d.Fen) {
 		r["cap reached"]++

@@ -21,7 +21,7 @@ func Dump(ctx context.Context, db *sqldb.DB, keys store.Sealer) (s loyaltytest.S
 	}
 	defer tx.Close()
 	d := &dumper{ctx: ctx, tx: tx, keys: keys, merchants: map[int64]string{}}
-	s.Members = rows(d, "SELECT member_id, merchant_id, open_id, status, level, growth, earned, used, balance, pending, deficit, entries, credits, audits, orders, coupons, level_moves, consume_count, consume_fen, held, period_start, period_end, announced_until, next_due_at, last_entry_at, registered_at FROM member ORDER BY member_id", d.member)
+	s.Members = rows(d, "SELECT member_id, merchant_id, open_id, status, level, growth, earned, used, balance, pending, deficit, entries, credits, audits, orders, coupons, level_moves, consume_count, consume_fen, held, kept, period_start, period_end, announced_until, next_due_at, last_entry_at, registered_at FROM member ORDER BY member_id", d.member)
 	s.Profiles = rows(d, "SELECT member_id, nickname, birth_month, birth_day, store, sealed FROM member_profile ORDER BY member_id", d.profile)
 	s.Lots = rows(d, "SELECT member_id, expires_at, available_at, source, remaining, pending FROM lot", dumpLot)
 	s.Lapsed = rows(d, "SELECT member_id, expires_at, available_at, source, quantity, attributed FROM lapsed_lot", dumpLapsed)
@@ -71,7 +71,7 @@ func (d *dumper) member(scan scan) (m loyalty.Member, err error) {
 	err = scan(&m.ID, &m.Merchant, &m.OpenID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance,
 		&m.Pending, &m.Deficit, &m.Entries, &m.Credits, &m.Audits,
 		&m.Orders, &m.Coupons, &m.LevelMoves, &m.ConsumeCount, &m.ConsumeFen,
-		&m.Held, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil, &m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt)
+		&m.Held, &m.Kept, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil, &m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt)
 	d.merchants[m.ID] = m.Merchant
 	return m, err
 }

@@ -24,7 +24,7 @@ func extremeMember(id int64) loyalty.Member {
 		ID: id, Merchant: "m", OpenID: openID(id), Status: loyalty.Disabled,
 		Level: math.MaxInt64, Growth: math.MinInt64, Earned: math.MaxInt64 - 1, Used: math.MinInt64 + 1,
 		Balance: -3, Pending: 4, Deficit: 5, Entries: 99_999_999, Credits: 7, Audits: 8,
-		Orders: 9, Coupons: 10, LevelMoves: 11, ConsumeCount: math.MinInt64, ConsumeFen: math.MaxInt64,
+		Orders: 9, Coupons: 10, LevelMoves: 11, Held: 12, Kept: 13, ConsumeCount: math.MinInt64, ConsumeFen: math.MaxInt64,
 		NextDueAt: loyalty.Never, LastEntryAt: -1, RegisteredAt: math.MinInt64,
 	}
 }

@@ -5,6 +5,7 @@
 ALTER TABLE entry ADD COLUMN decision TEXT COLLATE "C" NOT NULL DEFAULT ''; -- JSON, '' for none
 
 ALTER TABLE member ADD COLUMN level_moves BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE member ADD COLUMN kept        BIGINT NOT NULL DEFAULT 0; -- level that a change of the levels has left
 
 CREATE TABLE level_move (
     member_id  BIGINT NOT NULL,
@@ -31,5 +32,6 @@ ALTER TABLE merchant ADD COLUMN members_version BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE merchant DROP COLUMN members_version;
 DROP TABLE tally;
 DROP TABLE level_move;
+ALTER TABLE member DROP COLUMN kept;
 ALTER TABLE member DROP COLUMN level_moves;
 ALTER TABLE entry DROP COLUMN decision;
