@@ -13,12 +13,15 @@ import (
 )
 
 // Sums are points of all members since the back-test begins, and what they hold
-// at its end. None is negative but Deficit's effect in Liability.
+// at its end. From the first day on, Granted less TakenOff, Spent and Expired,
+// and WrittenOff, is Liability less Deficit.
 type Sums struct {
 	Granted  int64 `json:"granted"`     // to balances or pending
-	TakenOff int64 `json:"clawed_back"` // grants that were taken back
-	Spent    int64 `json:"spent"`       // less what was given back
+	TakenOff int64 `json:"clawed_back"` // grants that were taken back, but for what of them had expired
+	Spent    int64 `json:"spent"`       // less what was given back, below 0 if that was spent before
 	Expired  int64 `json:"expired"`
+	// WrittenOff is what could not be taken back and was forgiven.
+	WrittenOff int64 `json:"written_off"`
 	// Liability is what members could still spend, pending points included;
 	// Deficit what they owe.
 	Liability int64 `json:"liability"`
@@ -31,13 +34,16 @@ func (s *Sums) entries(entries []loyalty.Entry) {
 		case loyalty.Grant:
 			s.Granted += e.Amount
 		case loyalty.TakeBack:
-			s.TakenOff += e.Amount
+			s.TakenOff += e.Amount - e.Lapsed
 		case loyalty.Spend:
 			s.Spent += e.Amount
 		case loyalty.PutBack:
 			s.Spent -= e.Amount
+			s.Expired += e.Lapsed // given back to a lot that had ended
 		case loyalty.Expiry:
 			s.Expired += e.Amount
+		case loyalty.WriteOff:
+			s.WrittenOff += e.Amount
 		}
 	}
 }

@@ -90,7 +90,7 @@ func (f fields) span(loc *time.Location, name string) (*span, error) {
 		return nil, err
 	}
 	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return &span{dayStart(day, loc), dayStart(day.AddDate(0, 0, 1), loc) - 1}, nil
+		return &span{loyalty.DayStart(day, loc), loyalty.DayStart(day.AddDate(0, 0, 1), loc) - 1}, nil
 	}
 	if at, err := time.ParseInLocation(time.DateTime, text, loc); err == nil {
 		// time.Parse takes a fraction of a second that the layout lacks.
@@ -104,17 +104,6 @@ func (f fields) span(loc *time.Location, name string) (*span, error) {
 		return nil, refuse(name, jsonx.Invalid)
 	}
 	return &span{loyalty.Instant(millis), loyalty.Instant(millis)}, nil
-}
-
-// dayStart is the first moment of a date. Where clocks are put forward at
-// midnight the day begins when they are: Go would give an hour of the day before.
-func dayStart(date time.Time, loc *time.Location) loyalty.Instant {
-	y, m, d := date.Date()
-	t := time.Date(y, m, d, 0, 0, 0, 0, loc)
-	if noon := time.Date(y, m, d, 12, 0, 0, 0, loc); t.Day() != noon.Day() {
-		_, t = t.ZoneBounds()
-	}
-	return loyalty.InstantOf(t)
 }
 
 // wallClock writes a time as the protocol shows it; "" for one not known.

@@ -34,7 +34,7 @@ func (f *form) moment(zone *time.Location, names ...string) (at loyalty.Instant,
 		return f.plausible(loyalty.InstantOf(t), names), true
 	}
 	if t, err := time.Parse(time.DateOnly, text); err == nil {
-		return f.plausible(dayStart(t, zone), names), true
+		return f.plausible(loyalty.DayStart(t, zone), names), true
 	}
 	ms, _, err := f.fields.Int(names...)
 	if err != nil {
@@ -42,17 +42,6 @@ func (f *form) moment(zone *time.Location, names ...string) (at loyalty.Instant,
 		return 0, true
 	}
 	return f.plausible(loyalty.Instant(ms), names), true
-}
-
-// dayStart is the first moment of a date. Where clocks are put forward at
-// midnight the day begins when they are: Go would give an hour of the day before.
-func dayStart(date time.Time, zone *time.Location) loyalty.Instant {
-	y, m, d := date.Date()
-	t := time.Date(y, m, d, 0, 0, 0, 0, zone)
-	if noon := time.Date(y, m, d, 12, 0, 0, 0, zone); t.Day() != noon.Day() {
-		_, t = t.ZoneBounds()
-	}
-	return loyalty.InstantOf(t)
 }
 
 func (f *form) plausible(at loyalty.Instant, names []string) loyalty.Instant {

@@ -54,8 +54,7 @@ func open(v *View, who Who, at Stamp) (*account, error) {
 	s := v.state(id)
 	a := newAccount(s.member, slices.Collect(maps.Values(s.lots)), v.Snapshot(), at.Now)
 	a.view = v
-	a.align()
-	a.settle()
+	a.bringUp()
 	return a, nil
 }
 

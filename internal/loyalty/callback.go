@@ -66,8 +66,10 @@ func (s *memberState) announce(e Effects, snap *Snapshot) {
 			tell(Callback{Kind: EventPointsExpired, Ref: entry.No, At: entry.At})
 		}
 	}
-	if !e.Created && e.Member.Level != s.member.Level && snap.Tells(EventLevelChanged) {
-		tell(Callback{Kind: EventLevelChanged, From: s.member.Level, To: e.Member.Level, At: e.At})
+	if snap.Tells(EventLevelChanged) {
+		for _, m := range e.LevelMoves {
+			tell(Callback{Kind: EventLevelChanged, From: m.From, To: m.To, At: m.At})
+		}
 	}
 	for _, c := range e.Tell {
 		if snap.Tells(c.Kind) {

@@ -28,7 +28,7 @@ type ChangePoints struct {
 // PointsChanged is what a change did.
 type PointsChanged struct {
 	Member    int64     `json:"member"`
-	Entry     int64     `json:"entry"` // 0: an amount too small for a point, nothing booked
+	Entry     int64     `json:"entry"` // 0: an amount that came to no point, nothing booked
 	Direction Direction `json:"direction"`
 	Points    int64     `json:"points"`  // moved, positive
 	Balance   int64     `json:"balance"` // after it
@@ -56,7 +56,7 @@ func (c ChangePoints) Key() Key {
 func (c ChangePoints) Refs() Refs {
 	r := Refs{Who: c.Who, Event: c.Event}
 	if c.Points == 0 && c.Amount > 0 {
-		r.Purchase = &PurchaseRef{}
+		r.Purchase = &PurchaseRef{Now: true}
 	}
 	return r
 }
@@ -98,8 +98,8 @@ func (c ChangePoints) Decide(v *View, at Stamp) (Effects, PointsChanged, error) 
 	return a.effects(), result, nil
 }
 
-// points is how many points to move, and why. What is spent knows no
-// multipliers, and a record only where a cap counts it.
+// points is how many points to move, and why. What is spent has a record only
+// where the rule has decided or a cap counts.
 func (c ChangePoints) points(a *account) (int64, *Decision, error) {
 	rule := &a.snap.Points
 	if c.Points == 0 && rule.Rate.Num == 0 {
@@ -109,8 +109,9 @@ func (c ChangePoints) points(a *account) (int64, *Decision, error) {
 	switch {
 	case points == 0 && c.Direction == Credit:
 		d, points = a.earn(purchase{at: a.now, fen: c.Amount, stores: []string{c.Note.Detail.OrgCode}})
-	case points == 0:
-		points = RoundDown.points(c.Amount*int64(Whole), rule.Rate)
+	case points == 0: // what is paid with points knows no multipliers
+		d = Decision{EarnedBy: ByRule, Version: a.snap.Version, Points: rule.Rate, Rounding: RoundDown, Fen: c.Amount}
+		points = d.Granted(c.Amount)
 	case a.snap.events[c.Event].Points > 0:
 		d.EarnedBy = ByEvent
 	}
@@ -121,7 +122,7 @@ func (c ChangePoints) points(a *account) (int64, *Decision, error) {
 		}
 	}
 	d.Caps = append(d.Caps, limits...)
-	if c.Direction == Debit && len(d.Caps) == 0 {
+	if c.Direction == Debit && d.EarnedBy != ByRule && len(d.Caps) == 0 {
 		return points, nil, nil
 	}
 	return points, &d, nil

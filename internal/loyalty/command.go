@@ -89,9 +89,12 @@ type Refs struct {
 	New      NewIDs       // fresh numbers; for a member an open id as well
 }
 
-// PurchaseRef refers to money that may earn points, by the time of the purchase; 0
-// is the time of booking.
-type PurchaseRef struct{ At Instant }
+// PurchaseRef refers to money that may earn points, by the time of the purchase:
+// At, or Now for the time of booking.
+type PurchaseRef struct {
+	At  Instant
+	Now bool
+}
 
 // AllIdentities are all look-ups of the command.
 func (r *Refs) AllIdentities() []Identity {

@@ -3,6 +3,7 @@ package loyalty
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"slices"
 	"strconv"
 )
@@ -33,6 +34,8 @@ type Decision struct {
 	Rounding Rounding `json:"rounding,omitempty"` // "" is down
 	Growth   Fraction `json:"growth,omitzero"`
 	Fen      int64    `json:"fen,omitempty"` // the amount, where the rule decided
+	// At is when it was decided, where an order is booked later than that.
+	At Instant `json:"at,omitempty"`
 	// Open says that the caller of an order named no points; Asked is what the
 	// caller of a refund named.
 	Open  bool  `json:"open,omitempty"`
@@ -130,17 +133,20 @@ func (d *Decision) Granted(fen int64) int64 {
 	return points
 }
 
-// kept is what of an order's points stays when left of its amount is: rounded
+// Kept is what of an order's points stays when left of its amount is: rounded
 // once for the whole order. Goods that came back by name take what they have
 // earned with them; else multipliers count for what is left as they did for the
 // whole.
-func (d *Decision) kept(left, amount, granted int64) int64 {
+func (d *Decision) Kept(left, amount, granted int64) int64 {
 	rest := amount - d.Back.Fen
 	if left == 0 || rest == 0 {
 		return 0
 	}
-	weight := mulDiv(d.Weight(amount)-d.Back.Weight, min(left, rest), rest)
-	return min(d.Rounding.points(weight, d.Points), granted)
+	weight, num, den := big.NewInt(d.Weight(amount)-d.Back.Weight), big.NewInt(min(left, rest)), big.NewInt(rest)
+	num.Mul(num.Mul(num, weight), big.NewInt(d.Points.Num))
+	den.Mul(den, big.NewInt(unitsPerYuan*d.Points.Den))
+	points, over := num.QuoRem(num, den, new(big.Int))
+	return min(d.Rounding.round(points.Int64(), over.Sign() > 0, over.Lsh(over, 1).Cmp(den) >= 0), granted)
 }
 
 // ofEntry is the part that the entry of an order keeps.
@@ -175,9 +181,9 @@ func (a *account) multiply(p purchase, d *Decision) {
 	d.Level = f.level
 	var whole []Factor // of multipliers for the order as a whole
 	var forGoods []int // places of multipliers for goods whose other conditions hold
-	for i := range r.Multipliers {
-		m := &r.Multipliers[i]
-		t := Test{ID: m.ID, Factor: m.Factor, Miss: m.When.missPublic(f)}
+	for i := range a.snap.tests {
+		m := &a.snap.tests[i]
+		t := Test{ID: m.ID, Factor: m.Factor, Miss: m.missPublic(f)}
 		if t.Miss == "" {
 			t.Miss = a.view.personalMiss(m, f)
 		}
@@ -194,7 +200,7 @@ func (a *account) multiply(p purchase, d *Decision) {
 	for _, line := range a.goodsOf(p, d) {
 		factors := slices.Clone(whole)
 		for _, i := range forGoods {
-			if m := &r.Multipliers[i]; m.When.has(line) {
+			if m := &a.snap.tests[i]; m.has(line) {
 				factors = append(factors, m.Factor)
 				d.Tests[i].Miss = ""
 				d.Tests[i].Fen += line.Fen
@@ -249,7 +255,7 @@ func (a *account) capsOf(at Instant) (caps []Cap) {
 		caps = append(caps, Cap{Kind: CapDay, Max: c.PerDay, Before: a.tally(TallyKey{tallyRule, day}), Day: day})
 	}
 	if c.PerMember > 0 {
-		caps = append(caps, Cap{Kind: CapMember, Max: c.PerMember, Before: a.tally(TallyKey{tallyRule, 0})})
+		caps = append(caps, Cap{Kind: CapMember, Max: c.PerMember, Before: a.tally(TallyKey{tallyRule, tallyForEver})})
 	}
 	return caps
 }
@@ -269,7 +275,7 @@ func (d *Decision) String() string {
 
 func (d *Decision) plain() bool {
 	return len(d.Caps)+len(d.Tests)+len(d.Shares) == 0 && d.Points == (Fraction{}) && d.Growth == (Fraction{}) &&
-		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0 && len(d.Lines) == 0 && d.Unread == 0
+		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0 && d.At == 0 && len(d.Lines) == 0 && d.Unread == 0
 }
 
 // ParseDecision reads what String wrote.

@@ -22,7 +22,7 @@ const maxGoods = 1_000
 // taken in both spellings; price counts quantity times, unless the line has an
 // amount. What is no line, or has no readable price, is left out and counted.
 func ParseGoods(material string) (goods []Goods, unread int64) {
-	var lines []map[string]json.RawMessage
+	var lines []json.RawMessage
 	text := []byte(strings.TrimSpace(material))
 	if len(text) == 0 {
 		return nil, 0
@@ -41,7 +41,11 @@ func ParseGoods(material string) (goods []Goods, unread int64) {
 	return goods, int64(len(lines) - len(goods))
 }
 
-func parseLine(line map[string]json.RawMessage) (g Goods, ok bool) {
+func parseLine(text json.RawMessage) (g Goods, ok bool) {
+	var line map[string]json.RawMessage
+	if json.Unmarshal(text, &line) != nil {
+		return g, false
+	}
 	field := func(names ...string) string {
 		for _, name := range names {
 			if raw, there := line[name]; there && !bytes.Equal(raw, []byte("null")) {
@@ -129,14 +133,16 @@ func (a *account) goodsOf(p purchase, d *Decision) []Line {
 }
 
 // has tells whether a line is of the goods that the condition names.
-func (c *Condition) has(l Line) bool {
-	return (len(c.Categories) == 0 || slices.Contains(c.Categories, l.Category)) &&
-		(len(c.BarCodes) == 0 || slices.Contains(c.BarCodes, l.BarCode))
+func (m *tested) has(l Line) bool {
+	return (m.categories == nil || m.categories[l.Category]) && (m.barCodes == nil || m.barCodes[l.BarCode])
 }
 
 // addLine keeps a line, together with those of the same goods: they have the
 // same factor.
 func (d *Decision) addLine(l Line) {
+	if len(d.Lines) > maxLines { // too many already
+		return
+	}
 	if i := slices.IndexFunc(d.Lines, l.same); i >= 0 {
 		d.Lines[i].Price += l.Price
 		d.Lines[i].Fen += l.Fen

@@ -41,17 +41,14 @@ func (a *account) setLevel(to int64) {
 	a.Level = to
 }
 
-// alignLevel brings a member to the levels as they are now. Commands settle the
-// level of their member, so one that does not fit comes from before a change of
-// the levels.
-func (a *account) alignLevel() {
-	if a.snap.levelAligned(&a.Member) {
-		return
-	}
+// alignLevel brings a member, who had a level, to the levels as they are now.
+// Commands settle the level of their member, so one that does not fit comes from
+// before a change of the levels.
+func (a *account) alignLevel(had int64) {
 	a.settled++
 	a.Kept = 0
 	if a.snap.LevelChange == LevelKeep {
-		a.Kept = a.snap.atMost(a.Level)
+		a.Kept = a.snap.atMost(max(had, a.Level))
 	}
 	a.settleLevel()
 }
@@ -96,6 +93,9 @@ func (s *Snapshot) atMost(number int64) int64 {
 
 // levelAt is the level that the member had at a time.
 func (a *account) levelAt(at Instant) int64 {
+	if at >= a.now {
+		return a.Level
+	}
 	moves := a.levelMoves
 	if a.view != nil {
 		moves = append(a.view.levelMoves(a.ID), moves...)

@@ -122,6 +122,9 @@ func (o *Order) left() int64 { return o.Amount - o.Refunded }
 func (a *account) addOrder(o Order) *Order {
 	a.Orders++
 	o.Member, o.Seq, o.BookedAt = a.ID, a.Orders, max(a.now, a.PeriodStart)
+	if a.now < o.BookedAt {
+		o.Decision.At = a.now
+	}
 	a.orders = append(a.orders, o)
 	return &a.orders[len(a.orders)-1]
 }

@@ -88,10 +88,16 @@ func (a *account) grow(by int64) {
 	a.settleLevel()
 }
 
-// align brings a member to levels and periods as they are now.
-func (a *account) align() {
+// bringUp books what is due, and brings the member to levels and periods as they
+// are now. Whoever is to keep its level keeps it although a period has ended
+// meanwhile: what that would have left of it under the old levels is not known.
+func (a *account) bringUp() {
+	level, aligned := a.Level, a.snap.levelAligned(&a.Member)
 	a.alignPeriod()
-	a.alignLevel()
+	a.settle()
+	if !aligned {
+		a.alignLevel(level)
+	}
 }
 
 // alignPeriod begins a period for a member from before the merchant had any,

@@ -2,6 +2,7 @@ package loyalty
 
 import (
 	"cmp"
+	"math/big"
 	"slices"
 	"time"
 )
@@ -168,9 +169,42 @@ const (
 	MissGoods           Miss = "goods"    // no line of the order is of these goods
 )
 
+// tested is a multiplier with its lists made ready to look things up in: they can
+// be long, and orders too.
+type tested struct {
+	*Multiplier
+	stores, labels, categories, barCodes map[string]bool
+}
+
+func testsOf(list []Multiplier) []tested {
+	tests := make([]tested, len(list))
+	for i := range list {
+		c := &list[i].When
+		tests[i] = tested{&list[i], namesOf(c.Stores), namesOf(c.Labels), namesOf(c.Categories), namesOf(c.BarCodes)}
+	}
+	return tests
+}
+
+// namesOf is nil for an empty list.
+func namesOf(list []string) map[string]bool {
+	if len(list) == 0 {
+		return nil
+	}
+	names := make(map[string]bool, len(list))
+	for _, name := range list {
+		names[name] = true
+	}
+	return names
+}
+
+func anyOf(wanted map[string]bool, have []string) bool {
+	return slices.ContainsFunc(have, func(name string) bool { return wanted[name] })
+}
+
 // missPublic tells why the condition does not hold, "" if it does. What only the
 // member's personal data tells is looked at by missPersonal, goods line by line.
-func (c *Condition) missPublic(f *facts) Miss {
+func (m *tested) missPublic(f *facts) Miss {
+	c := &m.When
 	switch {
 	case f.at < c.From:
 		return MissEarly
@@ -180,7 +214,7 @@ func (c *Condition) missPublic(f *facts) Miss {
 		return MissWeekday
 	case !c.inHours(f.local):
 		return MissHour
-	case len(c.Stores) > 0 && !anyOf(c.Stores, f.stores):
+	case len(c.Stores) > 0 && !anyOf(m.stores, f.stores):
 		return MissStore
 	case len(c.Levels) > 0 && !slices.Contains(c.Levels, f.level):
 		return MissLevel
@@ -188,20 +222,17 @@ func (c *Condition) missPublic(f *facts) Miss {
 	return ""
 }
 
-func (c *Condition) missPersonal(f *facts) Miss {
+func (m *tested) missPersonal(f *facts) Miss {
+	c := &m.When
 	switch {
 	case c.Birthday != "" && f.month == 0:
 		return MissBirthdayUnknown
 	case c.Birthday != "" && !c.Birthday.holds(f):
 		return MissBirthday
-	case len(c.Labels) > 0 && !anyOf(c.Labels, f.labels):
+	case len(c.Labels) > 0 && !anyOf(m.labels, f.labels):
 		return MissLabel
 	}
 	return ""
-}
-
-func anyOf(wanted, have []string) bool {
-	return slices.ContainsFunc(have, func(text string) bool { return slices.Contains(wanted, text) })
 }
 
 func isoWeekday(t time.Time) int { return (int(t.Weekday())+6)%7 + 1 }
@@ -238,9 +269,7 @@ func (r *PointsRule) combine(factors []Factor) Factor {
 	sum := Whole
 	switch r.Combine {
 	case CombineMultiply:
-		for _, f := range factors {
-			sum = min(sum*f/Whole, maxFactor)
-		}
+		return product(factors)
 	case CombineAdd:
 		for _, f := range factors {
 			sum += f - Whole
@@ -251,16 +280,38 @@ func (r *PointsRule) combine(factors []Factor) Factor {
 	return min(max(sum, 0), maxFactor)
 }
 
+// product is cut once, so that it does not hang on the order of the factors.
+func product(factors []Factor) Factor {
+	all, whole := big.NewInt(int64(Whole)), big.NewInt(int64(Whole))
+	unit := big.NewInt(1)
+	for _, f := range factors {
+		all.Mul(all, big.NewInt(int64(f)))
+		unit.Mul(unit, whole)
+	}
+	if all.Quo(all, unit).Cmp(big.NewInt(int64(maxFactor))) > 0 {
+		return maxFactor
+	}
+	return Factor(all.Int64())
+}
+
 // points is how many points a weight, in fen times ten-thousandths, earns at a
 // rate per yuan.
 func (r Rounding) points(weight int64, rate Fraction) int64 {
 	if rate.Num == 0 || weight == 0 {
 		return 0
 	}
-	unit := int64(Whole) * 100 * rate.Den
+	unit := unitsPerYuan * rate.Den
 	n, rest := mulDivRest(weight, rate.Num, unit)
-	switch {
-	case r == RoundUp && rest > 0, r == RoundNearest && rest >= unit-rest:
+	return r.round(n, rest > 0, rest >= unit-rest)
+}
+
+// unitsPerYuan is what a yuan weighs at a factor of one.
+const unitsPerYuan = int64(Whole) * 100
+
+// round brings a fraction to whole points: n and something over, which may be
+// half a point or more.
+func (r Rounding) round(n int64, over, half bool) int64 {
+	if r == RoundUp && over || r == RoundNearest && half {
 		n++
 	}
 	return n

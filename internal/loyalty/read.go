@@ -22,8 +22,7 @@ func AsOf(m Member, lots []Lot, snap *Snapshot, now Instant) (Member, []Entry) {
 		return m, nil
 	}
 	a := newAccount(m, slices.Clone(lots), snap, now)
-	a.align()
-	a.settle()
+	a.bringUp()
 	a.NextDueAt = a.nextDue()
 	return a.Member, a.entries
 }

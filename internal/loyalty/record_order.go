@@ -50,7 +50,7 @@ func (c RecordOrder) Refs() Refs {
 	return Refs{
 		Who: c.Who, Identities: []Identity{c.Order.identity(c.Who.Merchant)},
 		Order: c.Order, RefundsOf: c.Order, CouponsOf: c.Order, New: NewIDs{OrderIDs, 1},
-		Purchase: &PurchaseRef{c.ConsumedAt}, Reverses: true,
+		Purchase: &PurchaseRef{At: c.ConsumedAt}, Reverses: true,
 	}
 }
 

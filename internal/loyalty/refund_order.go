@@ -204,7 +204,7 @@ func (a *account) earnedBeyond(o *Order, grants []Entry, left int64) int64 {
 	}
 	keep := int64(0)
 	if left > 0 {
-		keep = o.Decision.kept(left, o.Amount, o.Points) + mulDiv(besides, left, o.Amount)
+		keep = o.Decision.Kept(left, o.Amount, o.Points) + mulDiv(besides, left, o.Amount)
 	}
 	return max(o.Points+besides-keep-back, 0)
 }

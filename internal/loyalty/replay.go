@@ -175,13 +175,7 @@ func (r *replay) base() int64 {
 		r.ws.PutEntry(e, e.OrderNo != "")
 		r.numbers[e.No] = e.No
 	}
-	counts := map[TallyKey]int64{}
-	for no, c := range v.counted {
-		for _, k := range c.keys {
-			counts[k] += c.amount - v.reversed[no]
-		}
-	}
-	for k, points := range counts {
+	for k, points := range v.tallies {
 		r.ws.PutTally(Tally{m.ID, k, points})
 	}
 	r.ws.PutBirthday(m.ID, r.h.Month, r.h.Day)
@@ -238,7 +232,7 @@ func (r *replay) grown() Member {
 	if r.Since > m.RegisteredAt { // the candidate finds whoever is there
 		p.pass(r.Since-1, 0)
 		p.snap, p.now = r.Candidate, r.Since
-		p.align()
+		p.bringUp()
 	}
 	for _, o := range placed {
 		r.ws.PutOrder(*o)
@@ -290,7 +284,7 @@ func (p *past) pass(to Instant, version int64) {
 		}
 		p.endPeriods(min(rules.From, to))
 		p.snap = rules.Snapshot
-		p.align()
+		p.bringUp()
 		p.next++
 	}
 	p.endPeriods(to)
@@ -378,13 +372,14 @@ func (r *replay) place(o *Order) (int64, Instant) {
 	if o.Entry != 0 && !r.parkedOnce(o) {
 		return o.Entry, r.h.Entries[o.Entry-1].At
 	}
-	i, _ := slices.BinarySearchFunc(r.h.Entries, o.BookedAt, func(e Entry, at Instant) int {
+	decided := cmp.Or(o.Decision.At, o.BookedAt)
+	i, _ := slices.BinarySearchFunc(r.h.Entries, decided, func(e Entry, at Instant) int {
 		if e.At > at {
 			return 1
 		}
 		return -1
 	})
-	return int64(i) + 1, o.BookedAt
+	return int64(i) + 1, decided
 }
 
 // anchors are, for every order row, the first entry that it or a later one made:

@@ -90,7 +90,11 @@ func (c ReturnPoints) find(v *View, member int64) ([]Entry, error) {
 		return nil, StatementNotFound
 	}
 	for _, k := range c.targets() {
-		if row := v.key(member, k); row != nil && row.Entry != 0 {
+		switch row := v.key(member, k); {
+		case row == nil:
+		case row.Entry == 0: // a change that moved nothing: there is nothing to return
+			return []Entry{}, nil
+		default:
 			return []Entry{*v.entry(member, row.Entry)}, nil
 		}
 	}

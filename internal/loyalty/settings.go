@@ -269,6 +269,7 @@ type Snapshot struct {
 	loc    *time.Location
 	events map[string]Event
 	uses   uses
+	tests  []tested
 }
 
 // NewSnapshot checks the settings and prepares them for deciding. What is wrong
@@ -283,7 +284,7 @@ func NewSnapshot(merchant string, version, clockOffset int64, s Settings) (*Snap
 	}
 	snap := &Snapshot{
 		Merchant: merchant, Version: version, ClockOffset: clockOffset, Settings: s,
-		loc: loc, events: make(map[string]Event, len(s.Events)), uses: s.Points.uses(),
+		loc: loc, events: make(map[string]Event, len(s.Events)), uses: s.Points.uses(), tests: testsOf(s.Points.Multipliers),
 	}
 	for _, e := range s.Events {
 		snap.events[e.Name] = e

@@ -2,11 +2,12 @@ package loyalty
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
 // TallyKey names a sum of points that caps look at: of what, and the beginning
-// of which day in the merchant's zone; 0 is for ever.
+// of which day in the merchant's zone, or tallyForEver.
 type TallyKey struct {
 	Name string
 	Day  Instant
@@ -23,6 +24,9 @@ type Tally struct {
 // tallyRule is what the points rule grants, tallyEvent one change event.
 const tallyRule = "rule"
 
+// tallyForEver is the day of what counts for ever.
+const tallyForEver Instant = math.MinInt64
+
 func tallyEvent(event string) string { return "event/" + event }
 
 func compareTallies(a, b TallyKey) int {
@@ -37,18 +41,28 @@ type TallyRange struct {
 	From, To Instant
 }
 
-// counts are the tallies that a decision's caps count into. event is that of the
-// entry.
+// tally is what a cap counts into; an order's own cap counts nothing. event is
+// that of the entry.
+func (c Cap) tally(event string) (k TallyKey, counts bool) {
+	switch c.Kind {
+	case CapDay:
+		return TallyKey{tallyRule, c.Day}, true
+	case CapMember:
+		return TallyKey{tallyRule, tallyForEver}, true
+	case CapEvent:
+		return TallyKey{tallyEvent(event), c.Day}, true
+	}
+	return k, false
+}
+
+// counts are the tallies that a decision's caps count into.
 func (d *Decision) counts(event string) (keys []TallyKey) {
 	if d == nil {
 		return nil
 	}
 	for _, c := range d.Caps {
-		switch c.Kind {
-		case CapDay, CapMember:
-			keys = append(keys, TallyKey{tallyRule, c.Day})
-		case CapEvent:
-			keys = append(keys, TallyKey{tallyEvent(event), c.Day})
+		if k, counts := c.tally(event); counts {
+			keys = append(keys, k)
 		}
 	}
 	return keys
@@ -88,9 +102,9 @@ type RuleNeeds struct {
 	Member   int64 // 0: nothing at all
 	Birthday bool
 	Labels   bool
-	// LevelAt is a time whose level is wanted, 0 for none.
-	LevelAt Instant
-	Tallies []TallyRange
+	Levels   bool // the level at LevelAt
+	LevelAt  Instant
+	Tallies  []TallyRange
 }
 
 // RuleNeeds can be asked when the rows that refs name have been put in.
@@ -110,14 +124,14 @@ func (ws *WorkingSet) RuleNeeds(r *Refs) (needs RuleNeeds) {
 		needs.tallies(tallyEvent(r.Event), today, Never)
 	}
 	if r.Purchase != nil {
-		needs.purchase(snap, r.Purchase.At, today)
+		needs.purchase(snap, r.Purchase, today)
 	}
 	if r.Reverses {
 		for _, k := range s.counted() {
 			needs.tallies(k.Name, k.Day, k.Day)
 		}
 	}
-	if !needs.Birthday && !needs.Labels && needs.LevelAt == 0 && len(needs.Tallies) == 0 {
+	if !needs.Birthday && !needs.Labels && !needs.Levels && len(needs.Tallies) == 0 {
 		needs.Member = 0
 	}
 	return needs
@@ -134,20 +148,18 @@ func (n *RuleNeeds) tallies(name string, from, to Instant) {
 	n.Tallies = append(n.Tallies, TallyRange{n.Member, name, from, to})
 }
 
-// purchase is what a purchase at a time needs; 0 is the time of booking, today
-// or later.
-func (n *RuleNeeds) purchase(snap *Snapshot, at, today Instant) {
+// purchase is what a purchase needs; one that is booked when it happens is of
+// today or later.
+func (n *RuleNeeds) purchase(snap *Snapshot, p *PurchaseRef, today Instant) {
 	n.Birthday, n.Labels = snap.uses.birthday, snap.uses.labels
-	if snap.uses.levels {
-		n.LevelAt = at
-	}
+	n.Levels, n.LevelAt = snap.uses.levels && !p.Now, p.At
 	if snap.Points.Caps.PerMember > 0 {
-		n.tallies(tallyRule, 0, 0)
+		n.tallies(tallyRule, tallyForEver, tallyForEver)
 	}
-	switch day := startOfDay(at, snap.loc, 0); {
+	switch day := startOfDay(p.At, snap.loc, 0); {
 	case snap.Points.Caps.PerDay == 0:
-	case at == 0:
-		n.tallies(tallyRule, max(today, 1), Never) // a day of 0 is for ever
+	case p.Now:
+		n.tallies(tallyRule, today, Never)
 	default:
 		n.tallies(tallyRule, day, day)
 	}

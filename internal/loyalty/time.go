@@ -27,6 +27,12 @@ func startOfDay(i Instant, loc *time.Location, days int) Instant {
 	return dayStart(y, m, d+days, loc)
 }
 
+// DayStart is the first moment of the day that t shows, in loc.
+func DayStart(t time.Time, loc *time.Location) Instant {
+	y, m, d := t.Date()
+	return dayStart(y, m, d, loc)
+}
+
 // dayStart is the first moment of a day, whose number may lie beyond its month.
 // Where clocks are put forward at midnight the day has no midnight, and begins
 // when they are; time.Date would give an hour of the day before.

@@ -170,7 +170,7 @@ func TestBookDueAfterLong(t *testing.T) {
 		t.Errorf("level %d, growth %d, balance %d; want 2, 0, 0", m.Level, m.Growth, m.Balance)
 	}
 	lines := told(w, who)
-	if got := strings.Join(lines[2:], "; "); !strings.HasPrefix(got, "points.changed 2, 2026-01-16 00:00; points.changed 3, 2027-01-17 00:00; points.expired 3, 2027-01-17 00:00; level.changed 4 to 2,") {
+	if got := strings.Join(lines[2:], "; "); !strings.HasPrefix(got, "points.changed 2, 2026-01-16 00:00; points.changed 3, 2027-01-17 00:00; points.expired 3, 2027-01-17 00:00; level.changed 4 to 3, 2028-01-01 00:00; level.changed 3 to 2, 2029-01-01 00:00") {
 		t.Errorf("told %q", lines)
 	}
 }

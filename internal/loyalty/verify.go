@@ -33,6 +33,7 @@ type Verifier struct {
 	sums      map[OrderKey]*Order // of booked refunds, by their order
 	claims    map[int64]int64     // coupons by template
 	counted   map[int64]counted   // by entry
+	tallies   map[TallyKey]int64
 	at        Instant
 	found     []Difference
 }
@@ -53,7 +54,7 @@ func NewVerifier(member int64) *Verifier {
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
 		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
 		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, firstBack: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
-		sums: map[OrderKey]*Order{}, claims: map[int64]int64{}, counted: map[int64]counted{},
+		sums: map[OrderKey]*Order{}, claims: map[int64]int64{}, counted: map[int64]counted{}, tallies: map[TallyKey]int64{},
 	}
 }
 
@@ -138,10 +139,12 @@ func (v *Verifier) total(e Entry) {
 	case PutBack:
 		w.Used -= e.Points
 		v.reversed[e.Reverses] += e.Amount
+		v.reversal(e.Reverses, e.Amount)
 	case TakeBack:
 		w.Earned -= e.Amount + e.Pending
 		w.Used -= e.Lapsed
 		v.reversed[e.Reverses] += e.Amount
+		v.reversal(e.Reverses, e.Amount)
 		if e.Detail.Refund != "" {
 			refund := OrderKey{e.Space, e.Detail.Refund}
 			v.refunded[refund] += e.Amount

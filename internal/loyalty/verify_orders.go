@@ -37,10 +37,7 @@ func (v *Verifier) sumOf(k OrderKey) *Order {
 
 func (v *Verifier) purchase(o *Order, name func(string) string) {
 	v.orders[o.OrderKey] = o
-	if d := &o.Decision; d.EarnedBy == ByRule && d.Fen > 0 {
-		v.equal(name("points by its record"), o.Points, d.Granted(d.Fen))
-		v.equal(name("amount in its record"), d.Fen, o.Amount)
-	}
+	v.earnedOrder(o, name)
 	v.equal(name("state"), int64(o.State), int64(Booked))
 	if o.Points == 0 {
 		v.equal(name("entry"), o.Entry, 0)

@@ -1,6 +1,9 @@
 package loyalty
 
-import "fmt"
+import (
+	"fmt"
+	"reflect"
+)
 
 // counted is an entry that counts against caps.
 type counted struct {
@@ -14,29 +17,56 @@ func (v *Verifier) decision(e Entry, name func(string) string) {
 	if d == nil {
 		return
 	}
-	if keys := d.counts(e.Event); len(keys) > 0 {
+	keys := d.counts(e.Event)
+	if len(keys) > 0 {
 		v.counted[e.No] = counted{keys, e.Amount}
 	}
-	if d.EarnedBy == ByRule && d.Fen > 0 { // the record of an order stands with the order
+	for _, c := range d.Caps {
+		if k, counts := c.tally(e.Event); counts {
+			v.equal(name("used of its cap before"), c.Before, v.tallies[k])
+		}
+	}
+	for _, k := range keys {
+		v.tallies[k] += e.Amount
+	}
+	// The record of an order stands with the order.
+	if d.EarnedBy == ByRule && d.Rounding != "" {
 		v.equal(name("points by its record"), e.Amount, d.Granted(d.Fen))
 	}
 }
 
-// compareTallies sums up what counts against caps: what was moved, less what was
+// reversal lowers what an entry had counted.
+func (v *Verifier) reversal(no, points int64) {
+	for _, k := range v.counted[no].keys {
+		v.tallies[k] -= points
+	}
+}
+
+// compareTallies compares what counts against caps: what was moved, less what was
 // reversed of it.
 func (v *Verifier) compareTallies(tallies []Tally) {
-	want := map[TallyKey]int64{}
-	for no, c := range v.counted {
-		for _, k := range c.keys {
-			want[k] += c.amount - v.reversed[no]
-		}
-	}
 	for _, t := range tallies {
-		v.equal(fmt.Sprintf("tally %s of %d", t.Name, t.Day), t.Points, want[t.TallyKey])
-		delete(want, t.TallyKey)
+		v.equal(fmt.Sprintf("tally %s of %d", t.Name, t.Day), t.Points, v.tallies[t.TallyKey])
+		delete(v.tallies, t.TallyKey)
 	}
-	for k, points := range want {
+	for k, points := range v.tallies {
 		v.equal(fmt.Sprintf("tally %s of %d", k.Name, k.Day), 0, points)
+	}
+}
+
+// earnedOrder checks an order against its record, and that against the part that
+// its entry keeps.
+func (v *Verifier) earnedOrder(o *Order, name func(string) string) {
+	d := &o.Decision
+	if d.Growth.Den > 0 {
+		v.equal(name("growth by its record"), o.Growth, d.Growth.of(o.Amount))
+	}
+	if d.EarnedBy == ByRule && d.Rounding != "" {
+		v.equal(name("points by its record"), o.Points, d.Granted(d.Fen))
+		v.equal(name("amount in its record"), d.Fen, o.Amount)
+	}
+	if kept := v.grants[o.Entry].Decision; o.Entry != 0 && kept != nil && !reflect.DeepEqual(kept, d.ofEntry()) {
+		v.differ(name("record"), kept, "that of the order")
 	}
 }
 
@@ -51,5 +81,8 @@ func (v *Verifier) compareLevelMoves(m Member, moves []LevelMove) {
 			to = moves[i+1].From
 		}
 		v.equal(name("level"), move.To, to)
+		if move.From == move.To {
+			v.differ(name("levels"), move.From, "two different ones")
+		}
 	}
 }

@@ -286,9 +286,9 @@ func (v *View) tally(member int64, k TallyKey) int64 {
 
 // personalMiss tells why a multiplier does not hold by what is personal. In a
 // replay the record says what was found at the time.
-func (v *View) personalMiss(m *Multiplier, f *facts) Miss {
+func (v *View) personalMiss(m *tested, f *facts) Miss {
 	if miss, known := v.recalled[m.ID]; known {
 		return miss
 	}
-	return m.When.missPersonal(f)
+	return m.missPersonal(f)
 }

@@ -44,7 +44,7 @@ func needsOf(ws *loyalty.WorkingSet, r *rows, refs []loyalty.Refs) *ruleNeeds {
 		if _, here := slices.BinarySearch(r.marks, needs.Member); needs.Labels && !here {
 			n.marks = append(n.marks, needs.Member)
 		}
-		if needs.LevelAt != 0 {
+		if needs.Levels {
 			n.levels = append(n.levels, memberTime{needs.Member, needs.LevelAt})
 		}
 		n.tallies = append(n.tallies, needs.Tallies...)

@@ -73,6 +73,8 @@ func Merchants() []*loyalty.Snapshot {
 			s.Points.Caps.PerOrder = 250
 			s.Points.Multipliers = []loyalty.Multiplier{
 				{ID: "level", Factor: 12_500, When: loyalty.Condition{Levels: []int64{2, 3, 4, 5, 6, 7}}},
+				{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
+				{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
 				{ID: "label", Factor: 5_000, When: loyalty.Condition{Labels: []string{"标签1", "标签2", "标签3"}}},
 			}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingMonths, N: 1}
@@ -315,7 +317,7 @@ func (g *generator) register(merchant string) loyalty.RegisterMember {
 	if g.chance(40) {
 		c.Profile.Nickname = fmt.Sprintf("会员%d", g.pick(5))
 	}
-	if g.chance(10) {
+	if g.chance(15) {
 		c.Profile.BirthMonth, c.Profile.BirthDay = 1+g.pick(6), 1+g.pick(28)
 		c.Profile.Birthday = fmt.Sprintf("1990-%02d-%02d", c.Profile.BirthMonth, c.Profile.BirthDay)
 	}

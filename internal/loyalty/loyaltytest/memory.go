@@ -165,7 +165,7 @@ func (tx *memoryTx) loadNeeds(ws *loyalty.WorkingSet, needs loyalty.RuleNeeds) {
 	if needs.Labels {
 		ws.PutMarks(id, tx.marks[id].Marks)
 	}
-	if needs.LevelAt != 0 {
+	if needs.Levels {
 		for _, no := range slices.Sorted(maps.Keys(tx.moves[id])) {
 			if m := tx.moves[id][no]; m.At > needs.LevelAt {
 				ws.PutLevelMove(m)

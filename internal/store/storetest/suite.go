@@ -63,6 +63,7 @@ func Run(t *testing.T, open func(testing.TB) *Engine) {
 		{"verify finds corruption of levels and tallies", testProgrammeCorruption},
 		{"versions of settings", testSettingsVersions},
 		{"histories", testHistories},
+		{"each member", testEachMember},
 		{"merchant's zone", testMerchantZone},
 		{"key check", testKeyCheck},
 		{"no personal data in the clear", testNoPersonalData},
