@@ -42,7 +42,7 @@ func (g *generator) recordOrder(merchant string, at loyalty.Instant) loyalty.Rec
 	if g.chance(30) {
 		c.Info = loyalty.OrderInfo{Store: "18756", Description: "测试", Papers: loyalty.OrderPapers{PaperNumber: "M05833549"}}
 	}
-	if g.chance(60) {
+	if g.chance(75) {
 		c.Info.Material = g.material()
 	}
 	if g.chance(20) {
@@ -77,6 +77,7 @@ func (g *generator) refundOrder(merchant string, at loyalty.Instant) loyalty.Ref
 		o := used[max(len(used)-1-g.pick(25), 0)]
 		c.Who, c.Parent, c.Order.Space = o.Who, o.Order.No, o.Order.Space
 		c.Amount = max(o.Amount, 0) / int64(1+g.pick(4))
+		c.Info.Material = o.Info.Material
 		if g.chance(5) {
 			c.Who = g.who(merchant)
 		}
@@ -84,7 +85,7 @@ func (g *generator) refundOrder(merchant string, at loyalty.Instant) loyalty.Ref
 	if c.Given = g.chance(40); c.Given {
 		c.Points = int64(g.pick(60))
 	}
-	if g.chance(50) {
+	if g.chance(30) {
 		c.Info.Material = g.material()
 	}
 	if g.chance(20) {
