@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // gatewayExamples are the gateway document's examples of sections 4 and 5 that
@@ -92,7 +93,53 @@ func expectDemo(t *testing.T, r *rig, s *server, app string) {
 	if out := r.on("program", "export", "--merchant", demoMerchant); !strings.Contains(out, "name: 护肤品三倍积分") || !strings.Contains(out, "daily_cap: 5") {
 		t.Error(out)
 	}
+	// The history came through the app, before the first version of the programme.
+	explained := r.on("explain", "--merchant", demoMerchant, "test-order-no7", "--lang", "zh")
+	if !strings.Contains(explained, "\n- 积分数由业务系统直接指定，没有按积分规则计算。\n- 适用会员规则第 1 版。\n") {
+		t.Error(explained)
+	}
+	expectDemoDay(t, r, s)
 	if out := r.on("check"); !strings.HasSuffix(out, "members checked, 0 differences\n") {
 		t.Error(out)
 	}
+}
+
+// expectDemoDay reconciles a day of the history, in which calls of every sort
+// came, with what the app would have of it.
+func expectDemoDay(t *testing.T, r *rig, s *server) {
+	t.Helper()
+	day := func(ago int) string {
+		today, err := time.Parse(time.DateOnly, s.today())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return today.AddDate(0, 0, -ago).Format(time.DateOnly)
+	}
+	kinds := map[string]int{}
+	for ago := 1; ago <= 7; ago++ {
+		statement := r.on("statement", "--merchant", demoMerchant, "--date", day(ago), "--app", r.demoApp())
+		for _, row := range readSheet(t, statement).rows {
+			kinds[row["kind"]]++
+		}
+		if ago > 1 {
+			continue
+		}
+		file := r.path("demo-day.csv")
+		if err := os.WriteFile(file, []byte(statement), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		has(t, r.on("reconcile", "--merchant", demoMerchant, "--date", day(ago), file), "0 differences. Nothing has been booked.")
+	}
+	for _, kind := range []string{"order", "refund", "change", "opt", "total"} {
+		if kinds[kind] == 0 {
+			t.Errorf("a week without %s: %v", kind, kinds)
+		}
+	}
+}
+
+// demoApp is the id of the signing demo app.
+func (r *rig) demoApp() string {
+	r.t.Helper()
+	id, _ := decode(r.t, mustRead(r.t, r.path("demo-app.json")))["app_id"].(string)
+	return id
 }

@@ -26,6 +26,7 @@ type demoHistory struct {
 	rng      *rand.Rand
 	now      time.Time
 	zone     *time.Location
+	app      string // through which the tills call
 	commands []writer.Stamped
 	orders   int
 	coupons  int
@@ -33,7 +34,7 @@ type demoHistory struct {
 
 // fillDemo gives an empty demo merchant its members and their history. It goes
 // through the same decisions as every call, with the times of the past.
-func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Writer) error {
+func (pl *platform) fillDemo(ctx context.Context, app string, now time.Time, progress io.Writer) error {
 	if err := pl.fillOther(ctx, now); err != nil {
 		return err
 	}
@@ -45,7 +46,7 @@ func (pl *platform) fillDemo(ctx context.Context, now time.Time, progress io.Wri
 	if err != nil {
 		return err
 	}
-	h := &demoHistory{rng: rand.New(rand.NewPCG(1864, 1)), now: now, zone: snap.Location()}
+	h := &demoHistory{rng: rand.New(rand.NewPCG(1864, 1)), now: now, zone: snap.Location(), app: app}
 	h.templates()
 	for i := range demoMembers {
 		h.member(i)

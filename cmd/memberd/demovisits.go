@@ -52,7 +52,7 @@ func (s *demoShopper) visit(at time.Time) {
 	s.orders++
 	no := fmt.Sprintf("D%08d", s.orders)
 	if s.rng.IntN(3) == 0 {
-		s.signIn(at)
+		s.signIn(no, at)
 	}
 	fen := s.purse * int64(20_00+s.rng.IntN(580_00)) / 100
 	s.redeem(no, at.Add(30*time.Second))
@@ -76,16 +76,16 @@ func (s *demoShopper) visit(at time.Time) {
 }
 
 // signIn is worth something once a day.
-func (s *demoShopper) signIn(at time.Time) {
+func (s *demoShopper) signIn(visit string, at time.Time) {
 	s.add(at, loyalty.Any(loyalty.ChangePoints{
-		Who: s.who, Event: demoSignIn,
+		Who: s.who, ID: "S" + visit, KeyOp: loyalty.KeyChange, App: s.app, Event: demoSignIn,
 		Note: loyalty.Note{Reason: loyalty.OpSignIn.Name(), Detail: loyalty.Detail{OrgCode: s.store, OrgType: "3"}},
 	}))
 }
 
 func (s *demoShopper) points(op loyalty.Operation, n int64, order string, at time.Time) {
 	s.add(at, loyalty.Any(loyalty.ChangePoints{
-		Who: s.who, Direction: op.Direction(), Operation: op, Points: n,
+		Who: s.who, ID: "P" + order, KeyOp: loyalty.KeyOpt, App: s.app, Direction: op.Direction(), Operation: op, Points: n,
 		Note: loyalty.Note{Reason: op.Name(), OrderNo: order, Detail: loyalty.Detail{OrgCode: s.store, OrgType: "3"}},
 	}))
 }
@@ -100,7 +100,7 @@ func (s *demoShopper) order(no string, fen int64, given bool, at time.Time) {
 		info.Papers = loyalty.OrderPapers{CashierName: "成东红", PaperKind: "14", PaperName: "港澳居民", PaperNumber: "M05833549"}
 	}
 	c := loyalty.RecordOrder{
-		Who: s.who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(at), Given: given, Info: info,
+		Who: s.who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(at), Given: given, App: s.app, Info: info,
 	}
 	if given {
 		c.Points = fen / 100
@@ -115,7 +115,7 @@ func (s *demoShopper) refund(order, no string, fen int64, given bool, at time.Ti
 	}
 	c := loyalty.RefundOrder{
 		Who: s.who, Order: loyalty.OrderKey{No: no}, Parent: order, Amount: fen,
-		ConsumedAt: loyalty.InstantOf(at), Given: given, Info: loyalty.OrderInfo{Store: s.store, Description: "退货"},
+		ConsumedAt: loyalty.InstantOf(at), Given: given, App: s.app, Info: loyalty.OrderInfo{Store: s.store, Description: "退货"},
 	}
 	if given {
 		c.Points = fen / 100

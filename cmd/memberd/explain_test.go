@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -34,6 +35,9 @@ func TestExplain(t *testing.T) {
 		r.on("merchant", "settings", "--id", "m1", "--file", r.path("settings.json"), "--reason", "test")
 		s.must("wk.user.consume.order", app, `{"phone":"`+phone+`","order_no":"O1","order_amount":160.1,"store_id":"S9","consume_date":"2026-01-03 12:00:00"}`)
 		s.must("wk.user.refund.order", app, `{"phone":"`+phone+`","order_no":"R1","parent_order_no":"O1","order_amount":60.1,"consume_date":"2026-01-04 12:00:00"}`)
+		for i := range 2 { // under the order's number as well
+			s.must("wk.user.event.score.change", app, fmt.Sprintf(`{"phone":%q,"change_event":"event_add","score":%d,"change_reason":"x","change_id":"C%d","out_biz_no":"O1"}`, phone, 30+i, i))
+		}
 
 		ask := func(what string, more ...string) string {
 			return r.on(append([]string{"explain", "--merchant", "m1", what}, more...)...)
@@ -45,7 +49,8 @@ func TestExplain(t *testing.T) {
 			"\n- 「周末双倍」（2 倍）：适用。\n  “weekend double” (×2) applied.\n",
 			"\n- 「新店」（3 倍）：不适用，仅限门店 S1，本单门店 S9。\n",
 			"\n- 算得 320.2 积分，向上取整为 321 积分。\n", "\n- 单笔上限 300 积分：321 减为 300，少 21。\n",
-			"\n- 之后退货 R1：退款 60.10 元，扣回 100 积分。\n", "\n- 按记录重新计算，得 300 积分，与入账一致。\n",
+			"\n- 之后退货 R1：退款 60.10 元，扣回 100 积分。\n", "\n- 同一订单号另有一笔入账 SP000000000100000003（20", "，手动赠送）：得 30 积分。\n  Another entry came under the order's number, SP000000000100000003 (20",
+			"\n- 同一订单号另有一笔入账 SP000000000100000004（20", "\n- 按记录重新计算，得 300 积分，与入账一致。\n",
 		} {
 			if !strings.Contains(spoken, want) {
 				t.Errorf("no %q in\n%s", want, spoken)

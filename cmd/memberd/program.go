@@ -77,7 +77,7 @@ func (p *program) readProgramme(file string, snap *loyalty.Snapshot) (programme.
 	}
 	f, err := programme.Parse(text, snap.Settings)
 	if err == nil && f.Merchant != snap.Merchant {
-		return f, wrongly("%s is the programme of merchant %q, not of %q", file, f.Merchant, snap.Merchant)
+		err = f.Wrong("merchant", "%q is not %q, for whom this is", f.Merchant, snap.Merchant)
 	}
 	if err != nil {
 		return f, wrongly("%s cannot be used, and nothing has been changed:\n  %s", file, strings.ReplaceAll(harmlessLines(err.Error()), "\n", "\n  "))
@@ -131,10 +131,18 @@ func (c *programPlan) Run(p *program) error {
 		return p.printJSON(plan)
 	}
 	plan.print(p)
+	if len(plan.Changes) > 0 {
+		fmt.Fprintf(p.stdout, "\nWhat was booked since a day would have come to: memberd program simulate --merchant %s --since DAY %s\n", harmless(c.Merchant), harmless(c.File))
+	}
 	if len(plan.Changes) > 0 && file.Version != 0 && file.Version != snap.Version {
-		fmt.Fprintf(p.stdout, "\nThe file is from version %d: apply would refuse it. Export the programme again and carry your change over.\n", file.Version)
+		fmt.Fprintf(p.stdout, "\napply would refuse the file:\n  %s\n  Export the programme again and carry your change over.\n", notCurrent(file, snap))
 	}
 	return nil
+}
+
+// notCurrent says where a file names a version that is not the present one.
+func notCurrent(file programme.File, snap *loyalty.Snapshot) string {
+	return file.Wrong("version", "version %d is not the current one, which is %d", file.Version, snap.Version).Error()
 }
 
 type programApply struct {
@@ -159,7 +167,7 @@ func (c *programApply) Run(p *program) error {
 		return err
 	}
 	if len(programme.Diff(snap.Settings, file.Settings)) > 0 && file.Version != 0 && file.Version != snap.Version {
-		return pl.overtaken(p, snap, file.Version)
+		return pl.overtaken(p, snap, file.Version, notCurrent(file, snap))
 	}
 	return pl.replaceProgramme(p, snap, file.Settings, by, c.Yes, c.File == "-")
 }
@@ -167,8 +175,8 @@ func (c *programApply) Run(p *program) error {
 type programRollback struct {
 	ofMerchant
 	byFlags
-	To  int64 `name:"to" placeholder:"VERSION" help:"The version whose programme it shall be (default: the one before the present one)."`
-	Yes bool  `name:"yes" help:"Do not ask."`
+	To  *int64 `name:"to" placeholder:"VERSION" help:"The version whose programme it shall be (default: the one before the present one)."`
+	Yes bool   `name:"yes" help:"Do not ask."`
 }
 
 // Run makes a new version with an old programme: history is never rewritten.
@@ -182,9 +190,9 @@ func (c *programRollback) Run(p *program) error {
 		return err
 	}
 	defer pl.Close()
-	to := c.To
-	if to == 0 {
-		to = snap.Version - 1
+	to := snap.Version - 1
+	if c.To != nil {
+		to = *c.To
 	}
 	old, err := pl.store.SettingsAt(p.ctx, c.Merchant, to)
 	if errors.Is(err, store.ErrNoVersion) {
@@ -212,16 +220,8 @@ func (pl *platform) replaceProgramme(p *program, snap *loyalty.Snapshot, next lo
 		return nil
 	}
 	if !yes {
-		if stdinUsed || !isTerminal(p.stdin) {
-			return wrongly("nothing has been changed: there is no terminal to ask at; --yes does without")
-		}
-		fmt.Fprint(p.stdout, "\nPut this in force? [y/N] ")
-		answer, err := bufio.NewReader(p.stdin).ReadString('\n')
-		if err != nil { // standard input is closed, or no terminal after all
-			return wrongly("nothing has been changed: nobody answered; --yes does without")
-		}
-		if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-			return errors.New("nothing has been changed")
+		if err := p.ask(stdinUsed); err != nil {
+			return err
 		}
 	}
 	version, err := pl.store.ChangeSettings(p.ctx, snap.Merchant, by.Operator, by.Reason, func(version int64, old loyalty.Settings) (loyalty.Settings, error) {
@@ -232,7 +232,7 @@ func (pl *platform) replaceProgramme(p *program, snap *loyalty.Snapshot, next lo
 	})
 	switch {
 	case errors.Is(err, errOvertaken):
-		return pl.overtaken(p, snap, snap.Version)
+		return pl.overtaken(p, snap, snap.Version, fmt.Sprintf("version %d is not the current one", snap.Version))
 	case errors.Is(err, access.ErrNoMerchant):
 		return refused(err, "")
 	case err != nil:
@@ -240,4 +240,40 @@ func (pl *platform) replaceProgramme(p *program, snap *loyalty.Snapshot, next lo
 	}
 	fmt.Fprintf(p.stdout, "\nIn force: merchant %s, settings version %d\n", snap.Merchant, version)
 	return nil
+}
+
+// ask wants somebody to agree.
+func (p *program) ask(stdinUsed bool) error {
+	if stdinUsed || !isTerminal(p.stdin) || isNowhere(p.stdin) {
+		return wrongly("nothing has been changed: there is no terminal to ask at; --yes does without")
+	}
+	fmt.Fprint(p.stdout, "\nPut this in force? [y/N] ")
+	answer, err := bufio.NewReader(p.stdin).ReadString('\n')
+	if err != nil { // standard input is closed, or no terminal after all
+		return wrongly("nothing has been changed: nobody answered; --yes does without")
+	}
+	if !agrees(answer) {
+		return errors.New("nothing has been changed")
+	}
+	return nil
+}
+
+func agrees(answer string) bool {
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes", "是":
+		return true
+	}
+	return false
+}
+
+// isNowhere tells whether in is the null device, which looks like a terminal to
+// isTerminal.
+func isNowhere(in any) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	this, err := f.Stat()
+	null, err2 := os.Stat(os.DevNull)
+	return err == nil && err2 == nil && os.SameFile(this, null)
 }

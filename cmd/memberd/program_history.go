@@ -11,14 +11,14 @@ import (
 	"github.com/memberd/memberd/internal/programme"
 )
 
-// overtaken says who has changed what since a version.
-func (pl *platform) overtaken(p *program, snap *loyalty.Snapshot, since int64) error {
+// overtaken says who has changed what since a version; problem says which that is.
+func (pl *platform) overtaken(p *program, snap *loyalty.Snapshot, since int64, problem string) error {
 	versions, err := pl.versions(p, snap, since, 0)
 	if err != nil {
 		return err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "nothing has been changed: version %d is not the current one.", since)
+	fmt.Fprintf(&b, "nothing has been changed: %s.", problem)
 	for _, v := range versions {
 		fmt.Fprintf(&b, "\n  %d  %s  %s: %s (%s)", v.Version, v.ChangedAt, dash(harmless(v.Operator)), harmless(v.Reason), strings.Join(v.Areas, ", "))
 	}
@@ -107,7 +107,7 @@ func (pl *platform) settingsAt(p *program, merchant string, version int64) (*loy
 
 func areasBetween(old, next loyalty.Settings) []string {
 	names := []string{}
-	for _, a := range programme.AreasOf(programme.Diff(old, next)) {
+	for _, a := range programme.AreasOf(programme.Diff(old, next), next) {
 		names = append(names, a.Name)
 	}
 	if programme.With(next, old).Document() != old.Document() {

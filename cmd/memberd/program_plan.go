@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/programme"
@@ -20,6 +19,10 @@ type programmePlan struct {
 	Areas    []programme.Area   `json:"areas"`
 	// Members is who would have another level; nil when nobody can.
 	Members *levelCounts `json:"members,omitempty"`
+	// Multipliers are those that differ, with the members whom they are for.
+	Multipliers []multiplierReach `json:"multipliers,omitempty"`
+	// Unknown are the change events that would be known no more.
+	Unknown []string `json:"events_refused,omitempty"`
 }
 
 // levelCounts are the members by level, now and under another programme.
@@ -28,6 +31,7 @@ type levelCounts struct {
 	Rise   int          `json:"rise"`
 	Keep   int          `json:"keep"`
 	Fall   int          `json:"fall"`
+	Erased int          `json:"erased"` // who are not counted, though memberd check looks at them
 	Levels []levelCount `json:"levels"`
 }
 
@@ -41,7 +45,7 @@ type levelCount struct {
 // planProgramme compares the present rules with what they would be.
 func (pl *platform) planProgramme(p *program, snap *loyalty.Snapshot, next loyalty.Settings) (*programmePlan, error) {
 	plan := &programmePlan{Merchant: snap.Merchant, Version: snap.Version, Changes: programme.Diff(snap.Settings, next)}
-	plan.Areas = programme.AreasOf(plan.Changes)
+	plan.Areas = programme.AreasOf(plan.Changes, next)
 	if plan.Changes == nil {
 		plan.Changes, plan.Areas = []programme.Change{}, []programme.Area{}
 	}
@@ -49,10 +53,19 @@ func (pl *platform) planProgramme(p *program, snap *loyalty.Snapshot, next loyal
 	if err != nil {
 		return nil, err
 	}
-	if movesLevels(plan.Changes) {
-		plan.Members, err = pl.countLevels(p, snap, then)
+	plan.Unknown = removedEvents(snap.Settings, next)
+	plan.Multipliers = reaches(snap.Settings, next)
+	return plan, pl.countMembers(p, snap, then, plan)
+}
+
+// removedEvents are names of change events that only old has.
+func removedEvents(old, next loyalty.Settings) (names []string) {
+	for _, e := range old.Events {
+		if !slices.ContainsFunc(next.Events, func(n loyalty.Event) bool { return n.Name == e.Name }) {
+			names = append(names, e.Name)
+		}
 	}
-	return plan, err
+	return names
 }
 
 // movesLevels tells whether a change can give anybody another level at once.
@@ -65,52 +78,6 @@ func movesLevels(changes []programme.Change) bool {
 		}
 	}
 	return false
-}
-
-// planPage is how many members are read at once.
-const planPage = 1_000
-
-// countLevels looks at every member under both rules. Members that register
-// meanwhile are left out.
-func (pl *platform) countLevels(p *program, now, then *loyalty.Snapshot) (*levelCounts, error) {
-	at := loyalty.InstantOf(time.Now())
-	local := at + loyalty.Instant(now.ClockOffset)
-	counts := &levelCounts{At: local.In(now.Location()).Format(time.DateTime)}
-	before, after := map[int64]int{}, map[int64]int{}
-	watched := isTerminal(p.stderr)
-	filter := loyalty.MemberFilter{Merchant: now.Merchant, RegisteredTo: local}
-	for page, seen := 1, 0; ; page++ {
-		members, err := pl.store.Members(p.ctx, filter, at, page, planPage)
-		if err != nil {
-			return nil, fmt.Errorf("plan: %w", err)
-		}
-		for i := range members.Members {
-			m := members.Members[i].Member
-			next, _ := loyalty.AsOf(m, nil, then, local) // without lots: levels do not hang on them
-			before[m.Level]++
-			after[next.Level]++
-			switch {
-			case next.Level > m.Level:
-				counts.Rise++
-			case next.Level < m.Level:
-				counts.Fall++
-			default:
-				counts.Keep++
-			}
-		}
-		seen += len(members.Members)
-		if watched {
-			fmt.Fprintf(p.stderr, "\r%d of %d members", seen, members.Total)
-		}
-		if len(members.Members) < planPage {
-			break
-		}
-	}
-	if watched {
-		fmt.Fprint(p.stderr, "\r\x1b[K")
-	}
-	counts.Levels = levelRows(now, then, before, after)
-	return counts, nil
 }
 
 // levelRows are the levels of both programmes, ascending, and whatever other
@@ -151,13 +118,24 @@ func (plan *programmePlan) print(p *program) {
 	for _, a := range plan.Areas {
 		fmt.Fprintf(p.stdout, "  %s: %s.\n", a.Name, a.Effect)
 	}
+	for _, name := range plan.Unknown {
+		fmt.Fprintf(p.stdout, "\nCalls with change_event %s will be refused with 1001.\n", harmless(name))
+	}
+	plan.printReach(p)
+	plan.printLevels(p)
+}
+
+func (plan *programmePlan) printLevels(p *program) {
 	m := plan.Members
 	if m == nil {
 		fmt.Fprintln(p.stdout, "\nEvery member keeps its level.")
 		return
 	}
 	fmt.Fprintf(p.stdout, "\nMembers as of %s: %d rise, %d keep their level, %d fall.\n", m.At, m.Rise, m.Keep, m.Fall)
-	w = tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	if m.Erased > 0 {
+		fmt.Fprintf(p.stdout, "Erased members are not among them: %d.\n", m.Erased)
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "  LEVEL\tNOW\tTHEN\tNAME")
 	for _, l := range m.Levels {
 		fmt.Fprintf(w, "  %d\t%d\t%d\t%s\n", l.Number, l.Now, l.Then, dash(harmless(l.Name)))

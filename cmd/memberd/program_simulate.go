@@ -55,7 +55,7 @@ func (c *programSimulate) Run(p *program) error {
 	if c.JSON {
 		return p.printJSON(report)
 	}
-	p.printBackTest(report, c.File, since)
+	p.printBackTest(report, c.File, since, outside(candidate, loyalty.InstantOf(since), merchantNow(snap)))
 	return nil
 }
 
@@ -111,8 +111,12 @@ func (pl *platform) pastRules(p *program, snap *loyalty.Snapshot) ([]loyalty.Pas
 	return past, nil
 }
 
-func (p *program) printBackTest(r *backtest.Report, file string, since time.Time) {
-	fmt.Fprintf(p.stdout, "What was booked since %s, run again under %s. Nothing has been written.\n\n", since.Format(time.DateTime), harmless(file))
+func (p *program) printBackTest(r *backtest.Report, file string, since time.Time, notes []string) {
+	fmt.Fprintf(p.stdout, "What was booked since %s, run again under %s. Nothing has been written.\n", since.Format(time.DateTime), harmless(file))
+	for _, note := range notes {
+		fmt.Fprintln(p.stdout, harmless(note))
+	}
+	fmt.Fprintln(p.stdout)
 	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "points\tas booked\tas simulated\tdifference\t")
 	for _, row := range []struct {
@@ -123,6 +127,7 @@ func (p *program) printBackTest(r *backtest.Report, file string, since time.Time
 		{"clawed back", r.Before.TakenOff, r.After.TakenOff},
 		{"spent", r.Before.Spent, r.After.Spent},
 		{"expired", r.Before.Expired, r.After.Expired},
+		{"written off", r.Before.WrittenOff, r.After.WrittenOff},
 		{"liability now", r.Before.Liability, r.After.Liability},
 		{"deficits now", r.Before.Deficit, r.After.Deficit},
 	} {

@@ -87,6 +87,7 @@ func TestProgramme(t *testing.T) {
 		if out := on("rollback", "--to", "2", "--reason", "and again", "--yes"); !strings.Contains(out, "settings version 4") {
 			t.Error(out)
 		}
+		r.refused(exitNo, "there is no version 0; the versions go up to 4", "program", "rollback", "--merchant", "m1", "--to", "0", "--reason", "x", "--yes")
 		r.refused(exitNo, "there is no version 9", "program", "rollback", "--merchant", "m1", "--to", "9", "--reason", "x", "--yes")
 		if out := r.on("check"); !strings.HasSuffix(out, " 0 differences\n") {
 			t.Error(out)
@@ -106,7 +107,11 @@ func expectOvertaken(r *rig, file string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		r.t.Fatal(err)
 	}
-	r.refused(exitNo, "version 1 is not the current one", apply...)
+	r.refused(exitNo, "nothing has been changed: line 8: version: version 1 is not the current one, which is 2.", apply...)
+	plan := r.on("program", "plan", file, "--merchant", "m1")
+	if !strings.Contains(plan, "apply would refuse the file:\n  line 8: version: version 1 is not the current one, which is 2\n") {
+		r.t.Error(plan)
+	}
 	r.refused(exitNo, "li: half as much again (points rule, levels, level change, orders)", apply...)
 }
 
@@ -157,7 +162,7 @@ func TestBadProgrammes(t *testing.T) {
 	refused("line 14: points.rates: unknown key; is rate meant?", r.programmeFile("m1", "rate: ", "rates: "))
 	refused("line 14: points.rate: a rate of 0", r.programmeFile("m1", "rate: 1/1", "rate: 0"))
 	refused("levels[2].threshold: 300: thresholds must ascend", r.programmeFile("m1", "threshold: 1000\n", "threshold: 300\n"))
-	refused(`is the programme of merchant "m2", not of "m1"`, r.programmeFile("m1", "merchant: m1", "merchant: m2"))
+	refused(`line 6: merchant: "m2" is not "m1", for whom this is`, r.programmeFile("m1", "merchant: m1", "merchant: m2"))
 	refused("no such file", r.path("none.yaml"))
 	large := r.path("large.yaml")
 	if err := os.WriteFile(large, make([]byte, 2*programme.MaxSize), 0o600); err != nil {

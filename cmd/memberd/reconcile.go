@@ -49,7 +49,7 @@ func (c *reconcileCommand) Run(p *program) error {
 		return wrongly("--void-ours needs a day that is over: what is booked since the file was written is not in it")
 	}
 	r.options.Merchant, r.options.Space, r.options.Day = d.merchant, d.filter.Space, d.day
-	r.options.Now, r.options.VoidOurs = d.now, c.VoidOurs
+	r.options.Now, r.options.VoidOurs, r.options.Whole = d.now, c.VoidOurs, r.file.Whole
 	if err := r.compare(); err != nil {
 		return fmt.Errorf("reconcile: %w", err)
 	}

@@ -65,10 +65,22 @@ func (r *reconciling) submit(w *writer.Writer, c reconcile.Repair) (err error) {
 	return err
 }
 
-// left is how many differences are neither settled nor mended.
+// left is how many differences are neither settled nor mended. A number that the
+// file has twice stays one until the partner's file has it once.
 func (r *reconciling) left() (n int) {
 	for i, d := range r.differences {
-		if !d.Class.Settled() && !r.done[i] {
+		if !d.Settled() && (!r.done[i] || len(d.Again) > 0) {
+			n++
+		}
+	}
+	return n
+}
+
+// explained is how many differences are settled: booked elsewhere, by an earlier
+// run or by operators.
+func (r *reconciling) explained() (n int) {
+	for _, d := range r.differences {
+		if d.Settled() {
 			n++
 		}
 	}

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"slices"
-
-	"github.com/memberd/memberd/internal/reconcile"
-)
+import "github.com/memberd/memberd/internal/reconcile"
 
 // reconciled is the whole answer for programs.
 type reconciled struct {
@@ -18,6 +14,7 @@ type reconciled struct {
 	Theirs      reconcile.Totals   `json:"theirs"`
 	Equal       int                `json:"equal"`
 	Open        int                `json:"differences_left"`
+	Explained   int                `json:"lines_explained"`
 	Classes     map[string]int     `json:"classes"`
 	Differences []listedDifference `json:"differences"`
 }
@@ -31,6 +28,7 @@ type listedDifference struct {
 	Fields   []string       `json:"fields"`
 	Ours     *listedLine    `json:"ours"`
 	Theirs   *listedLine    `json:"theirs"`
+	Again    []listedLine   `json:"theirs_again"` // the further ones of lines
 	Commands []listedRepair `json:"commands"`
 	Why      string         `json:"why_nothing"`
 }
@@ -55,7 +53,7 @@ type listedRepair struct {
 func (r *reconciling) document() reconciled {
 	doc := reconciled{
 		Merchant: r.merchant, Date: r.day.Date, Zone: r.day.Zone.String(), Applied: r.apply, Whole: r.file.Whole,
-		Ignored: append([]string{}, r.file.Ignored...), Ours: r.match.Ours, Theirs: r.file.Totals, Equal: r.match.Equal, Open: r.left(),
+		Ignored: append([]string{}, r.file.Ignored...), Ours: r.match.Ours, Theirs: r.file.Totals, Equal: r.match.Equal.Lines, Open: r.left(), Explained: r.explained(),
 		Classes: map[string]int{}, Differences: []listedDifference{},
 	}
 	for class, s := range r.sums() {
@@ -70,15 +68,19 @@ func (r *reconciling) document() reconciled {
 func (r *reconciling) listed(i int) listedDifference {
 	d := &r.differences[i]
 	l := d.Theirs
-	lines := slices.Clone(d.Again)
-	if l != nil {
-		lines = slices.Insert(lines, 0, l.Row)
+	lines := []int{}
+	if l == nil {
+		l = d.Ours
 	} else {
-		l, lines = d.Ours, []int{}
+		lines = append(lines, l.Row)
 	}
 	out := listedDifference{
-		Class: string(d.Class), Settled: d.Class.Settled(), Lines: lines, Kind: string(l.Kind), Number: l.Number, Fields: []string{},
-		Ours: r.listedLine(d.Ours), Theirs: r.listedLine(d.Theirs), Commands: []listedRepair{}, Why: d.Why,
+		Class: string(d.Class), Settled: d.Settled(), Lines: lines, Kind: string(l.Kind), Number: l.Number, Fields: []string{},
+		Ours: r.listedLine(d.Ours), Theirs: r.listedLine(d.Theirs), Again: []listedLine{}, Commands: []listedRepair{}, Why: d.Why,
+	}
+	for _, again := range d.Again {
+		out.Lines = append(out.Lines, again.Row)
+		out.Again = append(out.Again, *r.listedLine(again))
 	}
 	for _, f := range d.Fields {
 		out.Fields = append(out.Fields, string(f))

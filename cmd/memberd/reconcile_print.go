@@ -30,9 +30,7 @@ func (r *reconciling) print(asJSON bool) error {
 	if err := r.printDifferences(); err != nil {
 		return err
 	}
-	if err := r.printTotals(); err != nil {
-		return err
-	}
+	r.printTotals()
 	fmt.Fprintln(p.stdout, "\n"+r.verdict())
 	return nil
 }
@@ -48,13 +46,17 @@ func (r *reconciling) verdict() string {
 			}
 		}
 	}
+	explained := ""
+	if n := r.explained(); n > 0 {
+		explained = fmt.Sprintf(" %s explained.", count(n, "line"))
+	}
 	switch open := r.left(); {
 	case r.apply:
-		return fmt.Sprintf("%d of %s carried out; %s left.", carried, count(commands, "command"), count(open, "difference"))
+		return fmt.Sprintf("%d of %s carried out; %s left.%s", carried, count(commands, "command"), count(open, "difference"), explained)
 	case commands > 0:
-		return fmt.Sprintf("%s. Nothing has been booked; --apply would carry out %s.", count(open, "difference"), count(commands, "command"))
+		return fmt.Sprintf("%s.%s Nothing has been booked; --apply would carry out %s.", count(open, "difference"), explained, count(commands, "command"))
 	default:
-		return fmt.Sprintf("%s. Nothing has been booked.", count(open, "difference"))
+		return fmt.Sprintf("%s.%s Nothing has been booked.", count(open, "difference"), explained)
 	}
 }
 
@@ -74,13 +76,18 @@ func (r *reconciling) printDifferences() error {
 		if openID == "" && d.Ours != nil {
 			openID = d.Ours.OpenID
 		}
-		for n, todo := range r.todo(i) {
-			if n > 0 {
-				fmt.Fprintf(w, "\t\t\t\t\t\t\t%s\n", harmless(todo))
-				continue
+		todo := r.todo(i)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Class, rowText(d.Theirs), l.Kind, harmless(l.Number), dash(harmless(openID)),
+			r.sideText(d, d.Ours), r.sideText(d, d.Theirs), harmless(todo[0]))
+		for n := range max(len(d.Again), len(todo)-1) {
+			row, again, more := "", "", ""
+			if n < len(d.Again) {
+				row, again = rowText(d.Again[n]), r.sideText(d, d.Again[n])
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", d.Class, rowsText(d), l.Kind, harmless(l.Number), dash(harmless(openID)),
-				r.sideText(d, d.Ours), r.sideText(d, d.Theirs), harmless(todo))
+			if n+1 < len(todo) {
+				more = harmless(todo[n+1])
+			}
+			fmt.Fprintf(w, "\t%s\t\t\t\t\t%s\t%s\n", row, again, more)
 		}
 	}
 	return w.Flush()
@@ -101,18 +108,18 @@ func (r *reconciling) todo(i int) (texts []string) {
 	if len(texts) == 0 {
 		texts = []string{"nothing: " + d.Why}
 	}
+	if len(d.Again) > 0 && d.Class != reconcile.Doubled {
+		texts = append(texts, "it stands in the file several times, equally, and counts once: ask the partner")
+	}
 	return texts
 }
 
-func rowsText(d *reconcile.Difference) string {
-	if d.Theirs == nil {
+// rowText is the line of the file, if it is one of the file's.
+func rowText(l *reconcile.Line) string {
+	if l == nil {
 		return "-"
 	}
-	rows := strconv.Itoa(d.Theirs.Row)
-	for _, row := range d.Again {
-		rows += "," + strconv.Itoa(row)
-	}
-	return rows
+	return strconv.Itoa(l.Row)
 }
 
 // sideText is what one side says: where both say something, of the fields that
@@ -167,14 +174,14 @@ func (r *reconciling) valueOf(l *reconcile.Line, f reconcile.Field) string {
 	return l.State
 }
 
-// sum is what one class comes to.
+// sum is what one class comes to: how many differences there are, and the lines,
+// money and points that each side has in them.
 type sum struct {
 	lines        int
 	ours, theirs reconcile.Totals
 }
 
-// sums counts the differences by class; the money and points are what each
-// side has in them.
+// sums counts the differences by class.
 func (r *reconciling) sums() map[reconcile.Class]sum {
 	all := map[reconcile.Class]sum{}
 	for i := range r.differences {
@@ -187,27 +194,42 @@ func (r *reconciling) sums() map[reconcile.Class]sum {
 		if d.Theirs != nil {
 			s.theirs.Add(d.Theirs)
 		}
+		for _, again := range d.Again {
+			s.theirs.Add(again)
+		}
 		all[d.Class] = s
 	}
 	return all
 }
 
-func (r *reconciling) printTotals() error {
-	w := tabwriter.NewWriter(r.p.stdout, 0, 0, 2, ' ', 0)
+// printTotals is a table of numbers, with the names before it.
+func (r *reconciling) printTotals() {
 	if len(r.differences) > 0 {
-		fmt.Fprintln(w)
+		fmt.Fprintln(r.p.stdout)
 	}
-	fmt.Fprintln(w, "TOTALS\tLINES\tOUR AMOUNT\tTHEIR AMOUNT\tOUR POINTS\tTHEIR POINTS")
-	ours, theirs := r.match.Ours, r.file.Totals
-	fmt.Fprintf(w, "all lines\t%d, %d\t%s\t%s\t%d\t%d\n", ours.Lines, theirs.Lines, yuan(ours.Amount), yuan(theirs.Amount), ours.Points, theirs.Points)
-	fmt.Fprintf(w, "equal\t%d\n", r.match.Equal)
+	wide := len("TOTALS")
+	for _, name := range classNames {
+		wide = max(wide, len(name))
+	}
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "%-*s\tOUR LINES\tTHEIR LINES\tOUR AMOUNT\tTHEIR AMOUNT\tOUR POINTS\tTHEIR POINTS\t\n", wide, "TOTALS")
+	row := func(name string, ours, theirs reconcile.Totals) {
+		fmt.Fprintf(w, "%-*s\t%d\t%d\t%s\t%s\t%d\t%d\t\n", wide, name,
+			ours.Lines, theirs.Lines, yuan(ours.Amount), yuan(theirs.Amount), ours.Points, theirs.Points)
+	}
+	row("all lines", r.match.Ours, r.file.Totals)
+	row("equal", r.match.Equal, r.match.Equal)
 	all := r.sums()
 	for _, class := range reconcile.Classes {
 		if s, ok := all[class]; ok {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%d\t%d\n", classNames[class], s.lines, yuan(s.ours.Amount), yuan(s.theirs.Amount), s.ours.Points, s.theirs.Points)
+			row(classNames[class], s.ours, s.theirs)
 		}
 	}
-	return w.Flush()
+	_ = w.Flush() // a builder takes everything
+	for line := range strings.Lines(table.String()) {
+		fmt.Fprint(r.p.stdout, strings.TrimPrefix(line, "  ")) // the names stand at the edge
+	}
 }
 
 // count is a number with what it counts, in the plural unless it is one.

@@ -248,6 +248,23 @@ func TestReconcile(t *testing.T) {
 	})
 }
 
+// aligned: the numbers of the totals stand below each other.
+func (b *books) aligned(report string) {
+	b.t.Helper()
+	_, table, _ := strings.Cut(report, "\nTOTALS")
+	table, _, _ = strings.Cut("TOTALS"+table, "\n\n")
+	lines := strings.Split(table, "\n")
+	for _, line := range lines {
+		if len(line) != len(lines[0]) || len(strings.Fields(line)) < 6 {
+			b.t.Errorf("not aligned:\n%s", table)
+			return
+		}
+	}
+	if len(lines) < 5 {
+		b.t.Errorf("no totals in\n%s", report)
+	}
+}
+
 // mended are the commands that the damaged file asks for.
 var mended = []string{
 	"record order O9 of ", ": amount 100.00, points 100, consumed ", "refund order O9 as R9: amount 40.00, take back 40 points",
@@ -259,7 +276,7 @@ func (b *books) dryRun(statement string) {
 	b.t.Helper()
 	text := b.damaged(statement).text(b.t)
 	b.expect(b.reconcile(text), 1, append(mended,
-		"nothing: the file may not be whole; --void-ours would take it back (amount 20.00, points 0)", "Nothing has been booked; --apply would carry out 8 commands.")...)
+		"nothing: the file lacks it; --void-ours would take it back (amount 20.00, points 0)", "Nothing has been booked; --apply would carry out 8 commands.")...)
 	voided := []string{"refund order O3 as recon-", ": amount 20.00, take back 0 points", "roll back 80 points of statement SP000000000100000004", "10 commands."}
 	b.expect(b.reconcile(text, "--void-ours"), 1, append(mended, voided...)...)
 	if b.bothBalances() != "855 0" {
@@ -284,32 +301,41 @@ func (b *books) applied(statement string) {
 	}
 	s.add(map[string]string{"kind": "order", "number": "N1", "open_id": b.openID, "amount": "1", "points": "1", "consumed_at": b.date})
 	s.add(map[string]string{"kind": "order", "number": "N1", "open_id": b.openID, "amount": "2", "points": "1", "consumed_at": b.date})
+	for range 2 {
+		s.add(map[string]string{"kind": "order", "number": "N3", "open_id": b.openID, "amount": "3", "points": "3", "consumed_at": b.date})
+	}
 	s.add(map[string]string{"kind": "order", "number": "N2", "open_id": "nobody", "amount": "2", "points": "1", "consumed_at": b.date})
 	s.set("update", "SP000000000100000008", "open_id", b.other)
 	s.set("update", "SP000000000100000008", "member_id", "")
 	apply := []string{"--void-ours", "--apply", "--operator", "ann", "--reason", "monthly"}
 	got := b.reconcile(s.text(b.t), apply...)
-	b.expect(got, 1, "10 of 10 commands carried out; 4 differences left.", "done: record order O9", "doubled", "other member",
-		"the file has it several times, differently", "the merchant has no such member")
-	if b.bothBalances() != "780 67" {
+	b.expect(got, 1, "11 of 11 commands carried out; 5 differences left.", "done: record order O9", "done: record order N3 of", "other member",
+		"doubled 14 order N1 "+b.openID+" - amount 1.00, points 1 nothing: it stands in the file several times, differently: ask the partner which line is right",
+		"\n15 amount 2.00, points 1\n", "\nall lines 10 17 770.00 861.00 855 906\nequal 2 2 0.00 0.00 -10 -10\n", "\ndoubled in the file 1 4 50.00 103.00 50 102\n",
+		"it stands in the file several times, equally, and counts once: ask the partner", "the merchant has no such member")
+	b.aligned(got.out)
+	if b.bothBalances() != "783 67" {
 		b.t.Fatalf("balances %s\n%s", b.bothBalances(), got.out)
 	}
-	b.expect(b.reconcile(s.text(b.t), apply...), 1, "0 of 0 commands carried out; 4 differences left.", "corrected by an earlier run", "taken back by an earlier run")
+	b.expect(b.reconcile(s.text(b.t), apply...), 1, "0 of 0 commands carried out; 5 differences left. 9 lines explained.", "corrected by an earlier run", "taken back by an earlier run")
 	text := b.damaged(statement).text(b.t)
 	b.expect(b.reconcile(text, apply...), 0, "0 differences left.")
 	document := decode(b.t, b.reconcile(text, "--json").out)
 	if document["differences_left"] != 0.0 || document["file_has_totals"] != true {
 		b.t.Errorf("%v", document)
 	}
-	if b.bothBalances() != "780 67" {
+	if b.bothBalances() != "783 67" {
 		b.t.Fatalf("booked twice: %s", b.bothBalances())
 	}
 	corrected := b.damaged(statement)
 	corrected.set("order", "O1", "points", "1005")
 	b.expect(b.reconcile(corrected.text(b.t), apply...), 0, "done: refund order O1 as recon-", "amount 0.00, take back 5 points", "1 of 1 command carried out; 0 differences left.")
 	b.expect(b.reconcile(corrected.text(b.t), apply...), 0, "0 of 0 commands")
-	if b.bothBalances() != "775 67" {
+	if b.bothBalances() != "778 67" {
 		b.t.Fatalf("after the corrected file: %s", b.bothBalances())
+	}
+	if spoken := b.on("explain", "--merchant", "m1", "--lang", "zh", "O9"); !strings.Contains(spoken, "\n- 积分数由运营人员补录，没有按积分规则计算。\n") {
+		b.t.Error(spoken)
 	}
 	has(b.test, b.on("order", "show", "--merchant", "m1", "--no", "O9"), "description 对账补记", "store 14", "refunded 40.00",
 		`goods {"reconciled":"`+b.date+`","operator":"ann","reason":"monthly"}`)

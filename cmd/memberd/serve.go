@@ -68,7 +68,7 @@ func (c *serveCommand) Run(p *program) error {
 		if isTerminal(p.stderr) {
 			progress = p.stderr
 		}
-		if err := pl.fillDemo(ctx, time.Now(), progress); err != nil {
+		if err := pl.fillDemo(ctx, demo.credentials.AppID, time.Now(), progress); err != nil {
 			return fmt.Errorf("demo: %w", err)
 		}
 	}

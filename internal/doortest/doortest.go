@@ -66,6 +66,7 @@ type Reader interface {
 	Coupons(ctx context.Context, who loyalty.Who, now loyalty.Instant, filter loyalty.CouponFilter, page, size int) (loyalty.Found, loyalty.CouponPage, error)
 	Members(ctx context.Context, filter loyalty.MemberFilter, now loyalty.Instant, page, size int) (loyalty.MemberPage, error)
 	Order(ctx context.Context, merchant string, key loyalty.OrderKey) (loyalty.OrderFound, []loyalty.OrderFound, error)
+	EntriesOfOrder(ctx context.Context, member int64, key loyalty.OrderKey) ([]loyalty.Entry, error)
 	Programme(ctx context.Context, merchant string, version int64) (settings *loyalty.Settings, since loyalty.Instant, err error)
 }
 

@@ -15,17 +15,23 @@ func (t *teller) computation(d *loyalty.Decision, fen int64) {
 		return
 	}
 	t.basis(d, fen)
+	t.lines(d, fen)
 	if d.Level != 0 {
 		t.say("消费时会员为 %s。", "The member then had %s.", t.level(d.Level))
 	}
-	held := 0
+	held, excluded := 0, false
 	for i := range d.Tests {
-		t.test(&d.Tests[i], d.Level)
-		if d.Tests[i].Miss == "" {
+		test := &d.Tests[i]
+		t.test(test, d.Level)
+		switch {
+		case test.Miss != "":
+		case test.Factor != 0:
 			held++
+		case !t.forGoods(test):
+			excluded = true
 		}
 	}
-	if held > 1 {
+	if held > 1 && !excluded {
 		t.combine()
 	}
 	t.shares(d, fen)
@@ -47,6 +53,38 @@ func (t *teller) basis(d *loyalty.Decision, fen int64) {
 		lines = sum(d.Shares)
 	}
 	t.say("只按商品明细计算：明细金额 %s。", "Only the lines of goods count: %s.", yuan(lines))
+}
+
+// lines says what became of material_info where the rule has asked for it: what
+// could not be read, and that lines which come to more than was paid were cut.
+func (t *teller) lines(d *loyalty.Decision, fen int64) {
+	if d.Unread > 0 {
+		t.say("有 %s 无法识别，未按商品计算。", "%s could not be read and did not count as goods.", counted(d.Unread, "行商品", "line of goods", "lines of goods"))
+	}
+	if t.Order == nil || !t.asksForGoods() {
+		return
+	}
+	var all int64
+	goods, _ := loyalty.ParseGoods(t.Order.Info.Material)
+	for _, g := range goods {
+		all += g.Fen
+	}
+	if all > fen {
+		t.say("明细合计 %s，实付 %s，按比例折算。", "The lines add up to %s, but %s were paid: each was cut in proportion.", yuan(all), yuan(fen))
+	}
+}
+
+// asksForGoods tells whether the version looks at the lines of an order at all.
+func (t *teller) asksForGoods() bool {
+	if t.rules == nil {
+		return false
+	}
+	goods := t.rules.Points.Basis == loyalty.BasisGoods
+	for i := range t.rules.Points.Multipliers {
+		when := &t.rules.Points.Multipliers[i].When
+		goods = goods || len(when.Categories)+len(when.BarCodes) > 0
+	}
+	return goods
 }
 
 func sum(shares []loyalty.Share) (fen int64) {
@@ -125,7 +163,7 @@ func Raw(d *loyalty.Decision, fen int64) *big.Rat {
 	return raw.Mul(raw, new(big.Rat).SetFrac64(d.Points.Num, d.Points.Den))
 }
 
-// caps says of every cap whether it cut the points, and by how much.
+// caps says of every cap that cut the points by how much.
 func (t *teller) caps(d *loyalty.Decision, fen int64) {
 	left := d.Uncapped(fen)
 	for _, c := range d.Caps {
@@ -136,11 +174,11 @@ func (t *teller) caps(d *loyalty.Decision, fen int64) {
 // limit says what a cap made of want points and returns that.
 func (t *teller) limit(c loyalty.Cap, want int64) (got int64) {
 	room := max(c.Max-c.Before, 0)
-	got = min(want, room)
-	end := Sentence{"没有超过", "not exceeded"}
-	if got < want {
-		end = both("%d 减为 %d，少 %d", "%d cut to %d, by %d", want, got, want-got)
+	if want <= room {
+		return want
 	}
+	got = room
+	end := both("%d 减为 %d，少 %d", "%d cut to %d, by %d", want, got, want-got)
 	name := t.capName(c)
 	if c.Kind == loyalty.CapOrder {
 		t.say("%s %s：%s。", "%s of %s: %s.", name, points(c.Max), end)
@@ -200,31 +238,14 @@ func (t *teller) nothing(d *loyalty.Decision, fen int64) {
 // not tell whether it named 0, or none and the merchant's setting made that 0.
 func (t *teller) namedNothing(d *loyalty.Decision) {
 	switch {
+	case t.app() == "":
+		t.say("原因：运营人员补录本单时指定为 0 积分。", "Reason: an operator recorded the order with 0 points.")
 	case d.Open:
 		t.say("原因：业务系统没有指定积分，商户设置为此时不送积分。", "Reason: the calling system named no points, and the merchant's setting then grants none.")
 	case t.rules != nil && t.rules.Orders.Score == loyalty.ScoreRule:
 		t.say("原因：业务系统指定本单为 0 积分。", "Reason: the calling system named 0 points for this order.")
 	default:
 		t.say("原因：业务系统没有给积分（没有指定，或指定为 0）。", "Reason: the calling system granted none: it named no points, or 0.")
-	}
-}
-
-// kept is what a rule's order still earns with what refunds have left of it; as
-// the domain reckons, the multipliers count for the rest as for the whole.
-func kept(o *loyalty.Order) int64 {
-	d := &o.Decision
-	weight := big.NewInt(d.Weight(o.Amount))
-	weight.Mul(weight, big.NewInt(o.Amount-o.Refunded)).Quo(weight, big.NewInt(o.Amount))
-	rest := loyalty.Decision{Rounding: d.Rounding, Points: d.Points, Shares: []loyalty.Share{{Fen: weight.Int64(), Factor: 1}}}
-	return min(rest.Uncapped(0), o.Points)
-}
-
-// rest says what an order still earns of which a part was refunded: why a refund
-// took back less than one would think, or nothing at all.
-func (t *teller) rest(o *loyalty.Order) {
-	_, known := Recomputed(&o.Decision, o.Amount)
-	if left := o.Amount - o.Refunded; known && o.Refunded > 0 && left > 0 && o.Points > 0 {
-		t.say("剩余 %s 按订单当时的规则应得 %s。", "The %s that are left earn %s by the order's rule.", yuan(left), points(kept(o)))
 	}
 }
 

@@ -10,11 +10,11 @@ func (t *teller) grant(e *loyalty.Entry) {
 		t.say("%s 得 %s（%s）。", "%s: %s granted (%s).", t.moment(e.At), points(e.Amount), operation(e.Operation))
 	}
 	if d := e.Decision; d == nil {
-		t.say("入账时还没有保存计算记录，不知道适用哪一版规则。", "It was booked before records were kept; which version of the programme applied is not known.")
+		t.say("入账时还没有保存计算记录，不知道适用哪一版会员规则。", "It was booked before records were kept; which version of the programme applied is not known.")
 	} else {
 		t.decider(d)
 		t.version(d)
-		t.granted(d, e)
+		t.granted(d)
 	}
 	t.life(e)
 	t.reversed(e)
@@ -24,15 +24,11 @@ func (t *teller) grant(e *loyalty.Entry) {
 	}
 }
 
-// granted is the computation of a grant, or where there was none its caps.
-func (t *teller) granted(d *loyalty.Decision, e *loyalty.Entry) {
+// granted is the computation of a grant. Where points were named there was
+// none: one that is beyond a cap is refused as a whole.
+func (t *teller) granted(d *loyalty.Decision) {
 	if d.EarnedBy == loyalty.ByRule && d.Fen > 0 {
 		t.computation(d, d.Fen)
-		return
-	}
-	left := e.Amount
-	for _, c := range d.Caps {
-		left = t.limit(c, left)
 	}
 }
 
@@ -94,7 +90,7 @@ func (t *teller) entry(e *loyalty.Entry) {
 			break // all end at once
 		}
 	case loyalty.WriteOff:
-		t.say("%s 核销 %s：扣回时余额不够，按商户规则不再追扣。", "%s: %s written off, because the balance did not cover what was taken back and the merchant forgives it.", at, amount)
+		t.say("%s 核销 %s：扣回时余额不够，按商户设置不再追扣。", "%s: %s written off, because the balance did not cover what was taken back and the merchant forgives it.", at, amount)
 		t.reverses(e, Sentence{"对应的扣回流水", "It belongs to the entry"})
 	default:
 		t.say("%s 变动 %s。", "%s: %s moved.", at, amount)
@@ -111,7 +107,6 @@ func (t *teller) spend(e *loyalty.Entry) {
 	if d := e.Decision; d != nil {
 		t.decider(d)
 		t.version(d)
-		t.granted(d, e)
 	}
 	t.reversed(e)
 }

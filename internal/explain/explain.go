@@ -8,7 +8,8 @@
 // have been needed from the settings of the version that the record names. The
 // package decides nothing and books nothing. Its sentences hold order numbers,
 // stores, levels, labels and names of rules; never a name, a phone or a birthday
-// of a member, and never the free text of a caller.
+// of a member, and never the free text of a caller. Caps that cut nothing are left
+// to the record.
 package explain
 
 import (
@@ -34,6 +35,7 @@ type Subject struct {
 	// Order is the order or the refund; of an entry, the order that made it.
 	Order   *loyalty.OrderFound
 	Refunds []loyalty.OrderFound // of an order, oldest first
+	Beside  []loyalty.Entry      // further grants under the order's number, oldest first
 	Parent  *loyalty.OrderFound  // of a refund, nil while it waits
 }
 

@@ -11,6 +11,9 @@ import (
 type Reader interface {
 	Entries(ctx context.Context, who loyalty.Who, now loyalty.Instant, direction loyalty.Direction, page, size int) (loyalty.Found, loyalty.EntryPage, error)
 	Order(ctx context.Context, merchant string, key loyalty.OrderKey) (loyalty.OrderFound, []loyalty.OrderFound, error)
+	// EntriesOfOrder are a member's entries under an order's number, oldest
+	// first, whichever call has made them.
+	EntriesOfOrder(ctx context.Context, member int64, key loyalty.OrderKey) ([]loyalty.Entry, error)
 	// Programme is a version of the settings, and since when it has been in
 	// force; nil where it was not kept.
 	Programme(ctx context.Context, merchant string, version int64) (*loyalty.Settings, loyalty.Instant, error)
@@ -98,6 +101,9 @@ func (f finder) statement(q Question, member int64) (s Subject, err error) {
 			return s, err
 		case o.Member == e.Member && o.Kind == loyalty.Purchase && o.Entry == e.No:
 			s.Order, s.Refunds = &o, refunds
+			if s.Beside, err = f.beside(&o.Order); err != nil {
+				return s, err
+			}
 		}
 	}
 	if e.Reverses != 0 {
@@ -115,7 +121,11 @@ func (f finder) order(merchant string, o *loyalty.OrderFound, refunds []loyalty.
 	} else {
 		s.Member, _, err = f.r.Entries(f.ctx, who, f.now, 0, 1, 1)
 	}
-	if err != nil || o.Kind != loyalty.Refund {
+	if err != nil {
+		return s, err
+	}
+	if o.Kind != loyalty.Refund {
+		s.Beside, err = f.beside(&o.Order)
 		return s, err
 	}
 	if s.Entry != nil && s.Entry.Reverses != 0 {
@@ -133,6 +143,18 @@ func (f finder) order(merchant string, o *loyalty.OrderFound, refunds []loyalty.
 		s.Parent = &parent
 	}
 	return s, nil
+}
+
+// beside are the grants that came under an order's number and are not its own:
+// refunds take those back as well.
+func (f finder) beside(o *loyalty.Order) (grants []loyalty.Entry, err error) {
+	list, err := f.r.EntriesOfOrder(f.ctx, o.Member, o.OrderKey)
+	for _, e := range list {
+		if e.Kind == loyalty.Grant && e.No != o.Entry {
+			grants = append(grants, e)
+		}
+	}
+	return grants, err
 }
 
 // maxTurns bounds how often an entry is looked for again because the ledger has

@@ -12,15 +12,42 @@ func (t *teller) test(test *loyalty.Test, level int64) {
 	name, when := t.multiplier(test.ID)
 	title := both("%s（%s 倍）", "%s (×%s)", quoted(name), factor(test.Factor))
 	switch {
+	case test.Miss == "" && test.Factor == 0 && test.Fen > 0:
+		t.say("%s：适用于其中 %s 的商品，这部分商品不积分，其他倍数不适用。", "%s applied to goods of %s: they earn nothing, whatever else applies.", title, yuan(test.Fen))
+	case test.Miss == "" && test.Factor == 0 && when != nil && !t.forGoods(test):
+		t.say("%s：适用，本单不积分，其他倍数不适用。", "%s applied: nothing is earned, whatever else applies.", title)
 	case test.Miss == "" && test.Fen > 0:
 		t.say("%s：适用于其中 %s 的商品。", "%s applied to goods of %s.", title, yuan(test.Fen))
-	case test.Miss == "" && when != nil && len(when.Categories)+len(when.BarCodes) > 0:
+	case test.Miss == "" && t.forGoods(test):
 		t.say("%s：适用，但这些商品金额为 0。", "%s applied, but its goods cost nothing.", title)
 	case test.Miss == "":
 		t.say("%s：适用。", "%s applied.", title)
 	default:
 		t.say("%s：不适用，%s。", "%s did not apply: %s.", title, t.miss(test.Miss, when, level))
 	}
+}
+
+// forGoods tells whether a multiplier is for lines of an order, as far as is
+// known: one that held for goods that cost nothing names no money.
+func (t *teller) forGoods(test *loyalty.Test) bool {
+	_, when := t.multiplier(test.ID)
+	return test.Fen > 0 || when != nil && len(when.Categories)+len(when.BarCodes) > 0
+}
+
+// begins and ended are within a sentence. Where a time is midnight people speak
+// of days: what ends with it has the day before as its last.
+func (t *teller) begins(from loyalty.Instant) Sentence {
+	if t.midnight(from) {
+		return both("活动从 %s 开始", "begins on %s", t.day(from))
+	}
+	return both("活动从 %s 开始", "begins at %s", t.moment(from))
+}
+
+func (t *teller) ended(until loyalty.Instant) Sentence {
+	if t.midnight(until) {
+		return both("活动已于 %s 结束", "ended with %s", t.day(until-1))
+	}
+	return both("活动已于 %s 结束", "ended at %s", t.moment(until))
 }
 
 // multiplier is the name and the condition of a multiplier; nil where the
@@ -54,9 +81,9 @@ func (t *teller) miss(why loyalty.Miss, c *loyalty.Condition, level int64) Sente
 	at := t.purchasedAt()
 	switch why {
 	case loyalty.MissEarly:
-		return both("%s 开始，消费时间为 %s", "it begins at %s, and the purchase was at %s", t.moment(c.From), t.moment(at))
+		return both("%s，消费时间为 %s", "it %s, and the purchase was at %s", t.begins(c.From), t.moment(at))
 	case loyalty.MissLate:
-		return both("%s 已结束，消费时间为 %s", "it ended at %s, and the purchase was at %s", t.moment(c.Until), t.moment(at))
+		return both("%s，消费时间为 %s", "it %s, and the purchase was at %s", t.ended(c.Until), t.moment(at))
 	case loyalty.MissWeekday:
 		var days []Sentence
 		for _, d := range c.Weekdays {

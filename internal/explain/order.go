@@ -20,6 +20,7 @@ func (t *teller) order(o *loyalty.OrderFound) {
 		t.life(t.Entry)
 	}
 	t.growth(o)
+	t.beside()
 	t.afterwards(o)
 	if t.Entry != nil {
 		t.reversed(t.Entry)
@@ -35,7 +36,16 @@ func (t *teller) decider(d *loyalty.Decision) {
 		if t.Order != nil && t.Order.Points == 0 {
 			return // said with the reason
 		}
-		t.say("积分数由业务系统直接指定，没有按积分规则计算。", "The points were named by the calling system, not computed by the rule.")
+		by := namer(t.app())
+		switch {
+		case t.app() != "":
+			by.Zh += "直接指定"
+		case t.Order != nil: // only reconciliation records orders without an app
+			by.Zh += "补录"
+		default:
+			by.Zh += "指定"
+		}
+		t.say("积分数由 %s，没有按积分规则计算。", "The points were named by %s, not computed by the points rule.", by)
 	case loyalty.ByRule:
 		if d.Points.Num < 1 || d.Points.Den < 1 {
 			t.say("积分按积分规则计算，当时没有保存比例。", "The points rule decided; its rate was not kept.")
@@ -51,6 +61,22 @@ func (t *teller) decider(d *loyalty.Decision) {
 	}
 }
 
+// app is the app that asked, "" for an operator.
+func (t *teller) app() string {
+	if t.Order != nil {
+		return t.Order.App
+	}
+	return t.Entry.App
+}
+
+// namer is who named points through an app, or without one.
+func namer(app string) Sentence {
+	if app == "" {
+		return Sentence{"运营人员", "an operator"}
+	}
+	return Sentence{"业务系统", "the calling system"}
+}
+
 // version says by which version of the programme it was decided.
 func (t *teller) version(d *loyalty.Decision) {
 	switch {
@@ -58,10 +84,37 @@ func (t *teller) version(d *loyalty.Decision) {
 		t.say("没有保存当时会员规则的版本。", "The version of the programme was not kept.")
 	case t.rules == nil:
 		t.say("适用会员规则第 %d 版，该版内容已查不到。", "Version %d of the programme applied; its settings are not known any more.", d.Version)
-	case t.rules.AppliedAt != 0:
+	case t.rules.AppliedAt != 0 && t.rules.AppliedAt <= t.bookedAt(): // else what was imported, or the history of a demo
 		t.say("适用会员规则第 %d 版，%s 起生效。", "Version %d of the programme applied, in force since %s.", d.Version, t.moment(t.rules.AppliedAt))
 	default:
 		t.say("适用会员规则第 %d 版。", "Version %d of the programme applied.", d.Version)
+	}
+}
+
+// bookedAt is when the ledger took it.
+func (t *teller) bookedAt() loyalty.Instant {
+	if t.Order != nil {
+		return t.Order.BookedAt
+	}
+	return t.Entry.At
+}
+
+// maxBeside is how many grants beside an order's own are named one by one.
+const maxBeside = 10
+
+// beside lists what was granted under the order's number besides its own.
+func (t *teller) beside() {
+	for i, e := range t.Beside {
+		if i == maxBeside {
+			var rest int64
+			for _, e := range t.Beside[i:] {
+				rest += e.Amount
+			}
+			t.say("还有 %d 笔，共得 %s。", "%d more came to %s.", len(t.Beside)-i, points(rest))
+			return
+		}
+		t.say("同一订单号另有一笔入账 %s（%s，%s）：得 %s。", "Another entry came under the order's number, %s (%s, %s): %s.",
+			loyalty.StatementID(e.Member, e.No), t.moment(e.At), operation(e.Operation), points(e.Amount))
 	}
 }
 
@@ -112,53 +165,5 @@ func (t *teller) agreement(d *loyalty.Decision, fen, booked int64) {
 		t.say("按记录重新计算，得 %s，与入账一致。", "Computed again from the record: %s, as booked.", points(again))
 	default:
 		t.say("按记录重新计算，得 %s，与入账的 %s 不一致，请联系管理员。", "Computed again from the record: %s, but %s were booked. Please tell the operator.", points(again), points(booked))
-	}
-}
-
-// refund explains a refund.
-func (t *teller) refund(r *loyalty.OrderFound) {
-	d := &r.Decision
-	switch r.State {
-	case loyalty.Parked:
-		t.say("退货 %s 退款 %s，正在等待订单 %s。", "Refund %s of %s waits for its order %s.", r.No, yuan(r.Amount), r.Parent)
-		t.say("订单到达后再扣回积分，现在没有变动。", "Points are taken back when the order comes; nothing has moved yet.")
-		return
-	case loyalty.Declined:
-		t.say("退货 %s 退款 %s 未处理，积分没有变动。", "Refund %s of %s was dropped; no points moved.", r.No, yuan(r.Amount))
-		t.say("原因：与订单 %s 不符，或等待订单超时。", "It did not fit order %s, or had waited too long for it.", r.Parent)
-		return
-	}
-	if r.Points == 0 {
-		t.say("退货 %s（订单 %s）退款 %s，没有扣回积分。", "Refund %s of order %s, %s, took no points back.", r.No, r.Parent, yuan(r.Amount))
-	} else {
-		t.say("退货 %s（订单 %s）退款 %s，扣回 %s。", "Refund %s of order %s, %s, took back %s.", r.No, r.Parent, yuan(r.Amount), points(r.Points))
-	}
-	switch {
-	case d.EarnedBy == loyalty.ByCaller:
-		t.say("扣回多少由业务系统指定。", "How many were taken back was named by the calling system.")
-	case t.Parent != nil && t.Parent.Decision.EarnedBy != loyalty.ByRule:
-		t.say("原订单的积分由业务系统指定，退货没有指定扣回多少，所以不扣。", "The order's points were named by the calling system and the refund named none, so none were taken back.")
-	case t.Parent != nil && t.Parent.Decision.Version > 0:
-		t.say("扣回多少按订单当时的会员规则（第 %d 版）计算：剩余金额应得的积分留下，其余扣回。",
-			"The programme of the order (version %d) decided: what the money that is left earns stays, the rest was taken back.", t.Parent.Decision.Version)
-	default:
-		t.say("扣回多少按订单当时的会员规则计算：剩余金额应得的积分留下，其余扣回。",
-			"The programme of the order decided: what the money that is left earns stays, the rest was taken back.")
-	}
-	if r.Growth > 0 {
-		t.say("成长值减少 %d。", "The growth value fell by %d.", r.Growth)
-	}
-	if p := t.Parent; p != nil {
-		t.say("原订单消费 %s、得 %s；至今退款 %s、扣回 %s，还剩 %s。", "The order of %s had earned %s; so far %s were refunded and %s taken back, %s are left.",
-			yuan(p.Amount), points(p.Points), yuan(p.Refunded), points(p.TakenBack), yuan(p.Amount-p.Refunded))
-		t.rest(&p.Order)
-	}
-	if e := t.Entry; e != nil {
-		t.takenBack(e)
-		if e.Amount == r.Points {
-			t.balance(e)
-		} else {
-			t.say("另外 %s 从这个订单的其他流水扣回。", "Another %s came off other entries of the order.", points(r.Points-e.Amount))
-		}
 	}
 }

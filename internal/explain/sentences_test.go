@@ -63,7 +63,7 @@ func sale(fen int64, d loyalty.Decision) *loyalty.OrderFound {
 	d.Growth = loyalty.Fraction{Num: 1, Den: 1}
 	o := &loyalty.OrderFound{Order: loyalty.Order{
 		Member: 1, Seq: 1, OrderKey: loyalty.OrderKey{No: "T1"}, Kind: loyalty.Purchase, State: loyalty.Booked,
-		ConsumedAt: at("2026-11-25 12:30:00"), Amount: fen, Growth: fen / 100, Decision: d, Points: d.Granted(fen),
+		ConsumedAt: at("2026-11-25 12:30:00"), BookedAt: at("2026-11-25 12:31:00"), App: "a", Amount: fen, Growth: fen / 100, Decision: d, Points: d.Granted(fen),
 	}}
 	o.Info.Store = "S9"
 	return o
@@ -99,6 +99,14 @@ func TestOrderSentences(t *testing.T) {
 	old := func(d loyalty.Decision) *loyalty.OrderFound {
 		o := caller(128)
 		o.Decision = d
+		return o
+	}
+	operators := func(o *loyalty.OrderFound) *loyalty.OrderFound {
+		o.App = ""
+		return o
+	}
+	material := func(o *loyalty.OrderFound, text string) *loyalty.OrderFound {
+		o.Info.Material = text
 		return o
 	}
 	combine := func(c loyalty.Combine) *Rules { return programme(func(r *Rules) { r.Points.Combine = c }) }
@@ -140,6 +148,9 @@ func TestOrderSentences(t *testing.T) {
 		{"birthday: other", sale(12_800, tests(missed("month", 15_000, loyalty.MissBirthday), missed("day", 50_000, loyalty.MissBirthday))), programme(nil)},
 		{"early", when(sale(12_800, tests(missed("eleven", 20_000, loyalty.MissEarly))), "2026-11-10 23:59:59"), programme(nil)},
 		{"late", sale(12_800, tests(missed("eleven", 20_000, loyalty.MissLate))), programme(nil)},
+		{"early and late, not at midnight", sale(12_800, tests(missed("morning", 20_000, loyalty.MissEarly), missed("morning", 20_000, loyalty.MissLate))), programme(func(r *Rules) {
+			r.Points.Multipliers = append(r.Points.Multipliers, loyalty.Multiplier{ID: "morning", Name: "早市", When: loyalty.Condition{From: at("2026-11-25 13:00:00"), Until: at("2026-11-25 12:00:30")}})
+		})},
 		{"weekday", sale(12_800, tests(missed("weekend", 12_500, loyalty.MissWeekday))), programme(nil)},
 		{"hour", sale(12_800, tests(missed("evening", 11_000, loyalty.MissHour), missed("night", 11_000, loyalty.MissHour))), programme(nil)},
 		{"store: other", sale(12_800, tests(missed("store", 20_000, loyalty.MissStore), missed("stores", 20_000, loyalty.MissStore))), programme(nil)},
@@ -166,6 +177,30 @@ func TestOrderSentences(t *testing.T) {
 		{"all of it at 0", sale(2_000, loyalty.Decision{
 			Tests: []loyalty.Test{{ID: "gift", Factor: 0, Fen: 2_000}}, Shares: []loyalty.Share{{Fen: 2_000, Factor: 0}},
 		}), programme(nil)},
+
+		{"excluded: a part of the goods, of two that hold", sale(12_800, loyalty.Decision{
+			Level:  3,
+			Tests:  []loyalty.Test{{ID: "gold", Factor: 20_000}, {ID: "vip", Factor: 12_000}, {ID: "gift", Factor: 0, Fen: 2_000}},
+			Shares: []loyalty.Share{{Fen: 2_000, Factor: 0}, {Fen: 10_800, Factor: 24_000}},
+		}), combine(loyalty.CombineMultiply)},
+		{"excluded: goods, one multiplier holds besides", sale(12_800, loyalty.Decision{
+			Level:  3,
+			Tests:  []loyalty.Test{{ID: "gold", Factor: 20_000}, {ID: "gift", Factor: 0, Fen: 2_000}},
+			Shares: []loyalty.Share{{Fen: 2_000, Factor: 0}, {Fen: 10_800, Factor: 20_000}},
+		}), programme(nil)},
+		{"excluded: the whole order", sale(12_800, loyalty.Decision{
+			Level:  3,
+			Tests:  []loyalty.Test{{ID: "gold", Factor: 20_000}, {ID: "vip", Factor: 12_000}, {ID: "staff", Factor: 0}},
+			Shares: []loyalty.Share{{Fen: 12_800, Factor: 0}},
+		}), programme(func(r *Rules) {
+			r.Points.Multipliers = append(r.Points.Multipliers, loyalty.Multiplier{ID: "staff", Name: "员工不积分", NameEn: "no points for staff", When: loyalty.Condition{Labels: []string{"员工"}}})
+		})},
+		{"lines that could not be read", sale(12_800, loyalty.Decision{Unread: 2}), programme(nil)},
+		{"lines that come to more than was paid", material(sale(5_100, loyalty.Decision{}), `[{"price":"800"},{"price":51}]`), programme(nil)},
+		{"the same where nothing asks for goods", material(sale(5_100, loyalty.Decision{}), `[{"price":"800"},{"price":51}]`), programme(func(r *Rules) { r.Points.Multipliers = nil })},
+		{"booked before the version came", sale(12_800, loyalty.Decision{}), programme(func(r *Rules) { r.AppliedAt = at("2026-11-25 12:31:01") })},
+		{"an operator named the points", operators(caller(300)), programme(nil)},
+		{"an operator named 0", operators(caller(0)), programme(nil)},
 
 		{"rounded down", sale(12_899, loyalty.Decision{}), programme(nil)},
 		{"rounded to the nearest", sale(12_899, loyalty.Decision{Rounding: loyalty.RoundNearest}), programme(nil)},

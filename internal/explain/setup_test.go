@@ -89,6 +89,15 @@ func (s *shelf) Order(_ context.Context, merchant string, key loyalty.OrderKey) 
 	return o, refunds, err
 }
 
+func (s *shelf) EntriesOfOrder(_ context.Context, member int64, key loyalty.OrderKey) (list []loyalty.Entry, err error) {
+	for _, e := range s.state.Entries {
+		if e.Member == member && e.Order() == key {
+			list = append(list, e)
+		}
+	}
+	return list, nil
+}
+
 func (s *shelf) Programme(_ context.Context, merchant string, version int64) (*loyalty.Settings, loyalty.Instant, error) {
 	versions := s.rules[merchant]
 	if version > int64(len(versions)) {

@@ -16,7 +16,7 @@ import (
 func TestEntrySentences(t *testing.T) {
 	t.Parallel()
 	var b strings.Builder
-	for _, name := range []string{"ledger", "waiting", "refunds", "parked", "negative", "floor", "void"} {
+	for _, name := range []string{"ledger", "waiting", "refunds", "goods", "parked", "negative", "floor", "void"} {
 		story := stories[name]
 		w := loyaltytest.NewWorld(t, story.settings)
 		first := w.Rules
@@ -54,13 +54,21 @@ type story struct {
 
 func order(w *loyaltytest.World, who loyalty.Who, no string, fen int64) {
 	loyaltytest.Must(w, loyalty.RecordOrder{
-		Who: who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now), Info: loyalty.OrderInfo{Store: "S1"},
+		Who: who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now), App: "a", Info: loyalty.OrderInfo{Store: "S1"},
 	})
 }
 
 func refund(w *loyaltytest.World, who loyalty.Who, no, parent string, fen int64) {
 	loyaltytest.Must(w, loyalty.RefundOrder{
-		Who: who, Order: loyalty.OrderKey{No: no}, Parent: parent, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now),
+		Who: who, Order: loyalty.OrderKey{No: no}, Parent: parent, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now), App: "a",
+	})
+}
+
+// returned is a refund that names what came back.
+func returned(w *loyaltytest.World, who loyalty.Who, no, parent string, fen int64, material string) {
+	loyaltytest.Must(w, loyalty.RefundOrder{
+		Who: who, Order: loyalty.OrderKey{No: no}, Parent: parent, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now), App: "a",
+		Info: loyalty.OrderInfo{Material: material},
 	})
 }
 
@@ -126,15 +134,49 @@ var stories = map[string]story{
 		order(w, who, "T2", 50)
 		refund(w, who, "R3", "T2", 1)
 		loyaltytest.Must(w, loyalty.RecordOrder{
-			Who: who, Order: loyalty.OrderKey{No: "T3"}, Amount: 5_000, Points: 10, Given: true, ConsumedAt: loyalty.InstantOf(w.Now),
+			Who: who, Order: loyalty.OrderKey{No: "T3"}, Amount: 5_000, Points: 10, Given: true, ConsumedAt: loyalty.InstantOf(w.Now), App: "a",
 		})
 		refund(w, who, "R4", "T3", 1_000)
 		loyaltytest.Must(w, loyalty.RefundOrder{
-			Who: who, Order: loyalty.OrderKey{No: "R5"}, Parent: "T3", Amount: 1_000, Points: 4, Given: true, ConsumedAt: loyalty.InstantOf(w.Now),
+			Who: who, Order: loyalty.OrderKey{No: "R5"}, Parent: "T3", Amount: 1_000, Points: 4, Given: true, ConsumedAt: loyalty.InstantOf(w.Now), App: "a",
 		})
 		order(w, who, "T4", 1_000)
 		loyaltytest.Must(w, loyalty.ChangePoints{Who: who, Event: "event_add", Points: 30, Note: loyalty.Note{OrderNo: "T4"}})
 		refund(w, who, "R9", "T4", 1_000)
+	}},
+	"goods": {func(s *loyalty.Settings) {
+		byRule(s)
+		s.Points.Combine = loyalty.CombineMultiply
+		s.Points.Multipliers = []loyalty.Multiplier{
+			{ID: "store", Name: "门店双倍", NameEn: "store double", Factor: 20_000, When: loyalty.Condition{Stores: []string{"S1"}}},
+			{ID: "tobacco", Name: "烟草不积分", NameEn: "no points for tobacco", When: loyalty.Condition{BarCodes: []string{"T"}}},
+		}
+	}, func(t *testing.T, w *loyaltytest.World) {
+		who := w.Register("13800000008")
+		goods := func(no string, fen int64, material string) {
+			loyaltytest.Must(w, loyalty.RecordOrder{
+				Who: who, Order: loyalty.OrderKey{No: no}, Amount: fen, ConsumedAt: loyalty.InstantOf(w.Now), App: "a",
+				Info: loyalty.OrderInfo{Store: "S1", Material: material},
+			})
+		}
+		const cart = `[{"bar_code":"T","price":"650"},{"bar_code":"M","price":100},{"bar_code":"B","price":"free"}]`
+		goods("G1", 75_000, cart)
+		returned(w, who, "GR1", "G1", 65_000, `[{"bar_code":"T","price":"650"}]`)
+		goods("G2", 37_500, cart) // paid half
+		refund(w, who, "GR2", "G2", 1_000)
+		returned(w, who, "GR3", "G2", 1_000, `[{"bar_code":"X","price":"10"}]`)
+		goods("G3", 65_000, `[{"bar_code":"T","price":"650"}]`)
+		// What an operator has recorded, and what came under an order's number besides.
+		loyaltytest.Must(w, loyalty.RecordOrder{
+			Who: who, Order: loyalty.OrderKey{No: "G4"}, Amount: 5_000, Points: 10, Given: true, ConsumedAt: loyalty.InstantOf(w.Now),
+		})
+		for i := range int64(12) {
+			loyaltytest.Must(w, loyalty.ChangePoints{Who: who, Event: "event_add", Points: 30 + i, App: "a", Note: loyalty.Note{OrderNo: "G4"}})
+		}
+		loyaltytest.Must(w, loyalty.RefundOrder{
+			Who: who, Order: loyalty.OrderKey{No: "GR4"}, Parent: "G4", Amount: 1_000, Points: 4, Given: true, ConsumedAt: loyalty.InstantOf(w.Now),
+		})
+		loyaltytest.Must(w, loyalty.RecordOrder{Who: who, Order: loyalty.OrderKey{No: "G5"}, Amount: 5_000, Given: true, ConsumedAt: loyalty.InstantOf(w.Now)})
 	}},
 	"parked": {func(s *loyalty.Settings) {
 		byRule(s)

@@ -99,14 +99,13 @@ func chinese(a, b rune) bool {
 }
 
 // points is "1 point" or "2 points" in English.
-func points(n int64) Sentence { return counted(n, "积分", "point") }
+func points(n int64) Sentence { return counted(n, "积分", "point", "points") }
 
-func counted(n int64, zh, en string) Sentence {
-	s := Sentence{fmt.Sprintf("%d %s", n, zh), fmt.Sprintf("%d %s", n, en)}
+func counted(n int64, zh, one, more string) Sentence {
 	if n != 1 {
-		s.En += "s"
+		one = more
 	}
-	return s
+	return Sentence{fmt.Sprintf("%d %s", n, zh), fmt.Sprintf("%d %s", n, one)}
 }
 
 func yuan(fen int64) Sentence {
@@ -140,6 +139,10 @@ func (t *teller) moment(at loyalty.Instant) string {
 }
 
 func (t *teller) day(at loyalty.Instant) string { return at.In(t.zone).Format(time.DateOnly) }
+
+// midnight tells whether a day begins then: at 00:00, or later where clocks are
+// put forward over it.
+func (t *teller) midnight(at loyalty.Instant) bool { return t.day(at-1) != t.day(at) }
 
 // minute is a time of day.
 func minute(n int) string { return fmt.Sprintf("%02d:%02d", n/60, n%60) }

@@ -6,7 +6,7 @@ type LevelChange string
 
 // The policies.
 const (
-	LevelKeep LevelChange = "keep" // nobody falls: a level that was reached is held
+	LevelKeep LevelChange = "keep" // who holds a level keeps it until its period ends or it fits again
 	LevelFit  LevelChange = "fit"  // everybody gets what the growth value reaches
 )
 

@@ -386,7 +386,7 @@ func (s *Settings) validateCondition(key string, c *Condition) error {
 		return wrong(key+".from_minute", "a time of day is wanted")
 	}
 	if c.FromMinute == c.UntilMinute && c.FromMinute != 0 {
-		return wrong(key+".until_minute", "the same as from_time: a time without length; leave both out for the whole day")
+		return wrong(key+".until_minute", "the same as from_minute: a time without length; leave both out for the whole day")
 	}
 	for name, list := range map[string][]string{"stores": c.Stores, "labels": c.Labels, "categories": c.Categories, "bar_codes": c.BarCodes} {
 		if len(list) > maxListed {

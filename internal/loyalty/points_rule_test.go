@@ -148,3 +148,25 @@ func shopper(t *testing.T, rule func(*loyalty.Settings)) (*loyaltytest.World, lo
 	loyaltytest.Must(w, loyalty.MarkMember{Who: who, Label: "vip"})
 	return w, who
 }
+
+// Times of day that end when they begin are no time, whatever somebody meant.
+func TestTimeOfDayWithoutLength(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		from, until int
+		want        string
+	}{
+		{480, 480, "points.multipliers[0].when.until_minute: the same as from_minute: a time without length; leave both out for the whole day"},
+		{480, 481, ""}, {481, 480, ""}, {480, 0, ""}, {0, 480, ""}, {0, 1_440, ""},
+	} {
+		s := loyalty.DefaultSettings()
+		s.Points.Multipliers = []loyalty.Multiplier{{ID: "a", Factor: 1, When: loyalty.Condition{FromMinute: test.from, UntilMinute: test.until}}}
+		got := ""
+		if err := s.Validate(); err != nil {
+			got = err.Error()
+		}
+		if got != test.want {
+			t.Errorf("%d to %d: %q, want %q", test.from, test.until, got, test.want)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func TestDocumentBadInput(t *testing.T) {
 		t.Errorf("%d cases", len(bad))
 	}
 	good := string(export(t, loyalty.DefaultSettings()))
-	plain := strings.NewReplacer("`` ", "", " ``", "", "`", "", `\n`, "\n", `\t`, "\t")
+	plain := strings.NewReplacer("`` ", "", " ``", "", "`", "", `\n`, "\n", `\t`, "\t", `\u3000`, "\u3000", `\u00a0`, "\u00a0")
 	for _, r := range bad {
 		from, to := plain.Replace(r.cells["instead of"]), plain.Replace(r.cells["written"])
 		text := strings.Replace(good, from, to, 1)

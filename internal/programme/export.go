@@ -12,8 +12,8 @@ export read and write. docs/programme.md explains every key with examples.
 Times are those of zone; 2026-11-11 or 2026-11-11 08:00.`
 
 // Export writes a programme file, with a line of explanation above each block.
-// It can be read again to exactly the same settings; one with a points rate of
-// 0 only once it has got another rate. The error is of settings that no file
+// It can be read again to exactly the same settings; what a file may not have,
+// such as a points rate of 0, has to be written otherwise first. The error is of settings that no file
 // can say, such as a time beyond the year 9999.
 func Export(f File) ([]byte, error) {
 	loc, _ := zoneOf(f.Settings.Zone)

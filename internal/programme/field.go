@@ -13,7 +13,7 @@ import (
 func fieldsOf(f *File, loc *time.Location) []field {
 	s := &f.Settings
 	return []field{
-		must("merchant", text(&f.Merchant), "Whose programme this is 商户"),
+		must("merchant", name(&f.Merchant), "Whose programme this is 商户"),
 		may("version", unlessZero(&f.Version, number(&f.Version)),
 			"The settings version that was exported; apply refuses when it is not the current one any more 导出时的版本"),
 		must("zone", text(&s.Zone), "Time zone of days, months and years 时区"),
@@ -22,7 +22,7 @@ func fieldsOf(f *File, loc *time.Location) []field {
 			"Change events: direction credit or debit; points 0 or none: the caller says; daily_cap: most per member and day; operation: operationType 1 to 17 积分变动事件"),
 		must("growth", object(growthFields(&s.Growth)), "How money raises the growth value 成长值"),
 		must("levels", list(&s.Levels, levelForm, 0), "Levels, ascending; threshold is the growth value that reaches one 会员等级"),
-		must("level_change", text(&s.LevelChange), "Other levels: keep (nobody falls) or fit (everybody gets what the growth value reaches) 等级调整方式"),
+		must("level_change", text(&s.LevelChange), "Other levels: keep (nobody falls before the period ends) or fit (everybody gets what the growth value reaches at once) 等级调整方式"),
 		must("register_gift", number(&s.RegisterGift), "Points for a registration, 0 for none 注册送积分"),
 		must("clawback", text(&s.Clawback), "A grant is taken back that was spent: refuse, negative (a deficit) or floor (written off) 积分扣回方式"),
 		must("own_lot_only", flag(&s.OwnLotOnly), "Take back only from the lot that the grant joined 仅从原批次扣回"),
@@ -75,16 +75,33 @@ func validityForm(v *loyalty.Validity) form {
 
 func multiplierForm(m *loyalty.Multiplier, loc *time.Location) form {
 	return object([]field{
-		must("id", text(&m.ID), ""),
+		must("id", name(&m.ID), ""),
 		must("name", text(&m.Name), ""),
 		may("name_en", unlessZero(&m.NameEn, text(&m.NameEn)), ""),
 		must("factor", factor(&m.Factor), ""),
-		must("when", object(conditionFields(&m.When, loc)), ""),
+		must("when", whenForm(&m.When, loc), ""),
 	})
 }
 
+// whenForm refuses times that end when they begin: of midnight the domain would
+// take it that nobody has named any.
+func whenForm(c *loyalty.Condition, loc *time.Location) form {
+	f := object(conditionFields(c, loc))
+	read := f.read
+	f.read = func(r *reader, n *yaml.Node, key string) {
+		read(r, n, key)
+		from := valueOf(n, "from_time")
+		if _, ok := parseHour(from); ok && from == valueOf(n, "until_time") {
+			r.findings = append(r.findings, Finding{r.lines[key+".until_time"], key + ".until_time", noTime})
+		}
+	}
+	return f
+}
+
+const noTime = "the same as from_time: a time without length; leave both out for the whole day"
+
 func conditionFields(c *loyalty.Condition, loc *time.Location) []field {
-	texts := func(p *[]string) form { return unlessNone(p, list(p, text[string], yaml.FlowStyle)) }
+	texts := func(p *[]string) form { return unlessNone(p, list(p, name[string], yaml.FlowStyle)) }
 	return []field{
 		may("levels", unlessNone(&c.Levels, list(&c.Levels, number[int64], yaml.FlowStyle)), ""),
 		may("birthday", unlessZero(&c.Birthday, text(&c.Birthday)), ""),
@@ -102,7 +119,7 @@ func conditionFields(c *loyalty.Condition, loc *time.Location) []field {
 
 func eventForm(e *loyalty.Event) form {
 	return object([]field{
-		must("name", text(&e.Name), ""),
+		must("name", name(&e.Name), ""),
 		must("direction", oneOf(&e.Direction, []string{"credit", "debit"}, []loyalty.Direction{loyalty.Credit, loyalty.Debit}), ""),
 		may("points", unlessZero(&e.Points, number(&e.Points)), ""),
 		may("daily_cap", unlessZero(&e.DailyCap, number(&e.DailyCap)), ""),
@@ -113,12 +130,25 @@ func eventForm(e *loyalty.Event) form {
 func growthFields(g *loyalty.GrowthRule) []field {
 	return []field{
 		must("rate", rate(&g.Rate), "Growth value per yuan, 0 for none 每元成长值"),
-		must("period", object([]field{
-			must("kind", text(&g.Period.Kind), ""),
-			may("n", unlessZero(&g.Period.N, number(&g.Period.N)), ""),
-		}), "How long it counts: life, calendar_year or months (with n, from the day of registration) 计算周期"),
+		must("period", periodForm(&g.Period), "How long it counts: life, calendar_year or months (with n, from the day of registration) 计算周期"),
 		must("downgrade", text(&g.Downgrade), "At a period's end: none, to_fitting or one_step 降级方式"),
 	}
+}
+
+// periodForm takes n only where months are counted.
+func periodForm(p *loyalty.GrowthPeriod) form {
+	f := object([]field{
+		must("kind", text(&p.Kind), ""),
+		may("n", unlessZero(&p.N, number(&p.N)), ""),
+	})
+	read := f.read
+	f.read = func(r *reader, n *yaml.Node, key string) {
+		read(r, n, key)
+		if r.lines[key+".n"] > 0 && (p.Kind == loyalty.PeriodLife || p.Kind == loyalty.PeriodYear) && !r.lenient {
+			r.findings = append(r.findings, Finding{r.lines[key+".n"], key + ".n", "is for months alone; leave it out with " + string(p.Kind)})
+		}
+	}
+	return f
 }
 
 func levelForm(l *loyalty.Level) form {

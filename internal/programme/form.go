@@ -1,14 +1,11 @@
 package programme
 
 import (
-	"math"
+	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
-
-	"github.com/memberd/memberd/internal/loyalty"
 )
 
 // form is how one value is written: what reads it from a node, and the node
@@ -116,49 +113,12 @@ func unlessNone[T any](p *[]T, f form) form {
 // plain is a scalar that is read back as it is written here.
 func plain(value string) *yaml.Node { return &yaml.Node{Kind: yaml.ScalarNode, Value: value} }
 
-// text is any text. Numbers are taken as they are written, so that numbers of
-// stores and goods need no quotes.
-func text[T ~string](p *T) form {
-	return form{
-		read: func(r *reader, n *yaml.Node, key string) {
-			tag := n.ShortTag()
-			if n.Kind != yaml.ScalarNode || tag == "!!null" || tag == "!!bool" {
-				r.find(n, key, "%s: a text is wanted", shown(n))
-				return
-			}
-			*p = T(n.Value)
-		},
-		node: func() *yaml.Node {
-			n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: string(*p)}
-			if strings.ContainsFunc(n.Value, func(c rune) bool { return !unicode.IsPrint(c) }) {
-				n.Style = yaml.DoubleQuotedStyle
-			}
-			return n
-		},
-	}
-}
-
-// number is a whole number.
-func number[T ~int | ~int64](p *T) form {
-	return form{
-		read: func(r *reader, n *yaml.Node, key string) {
-			v, err := strconv.ParseInt(n.Value, 10, 64)
-			if n.Kind != yaml.ScalarNode || n.ShortTag() != "!!int" || err != nil || n.Value[0] == '+' {
-				r.find(n, key, "%s: a whole number is wanted", shown(n))
-				return
-			}
-			*p = T(v)
-		},
-		node: func() *yaml.Node { return plain(strconv.FormatInt(int64(*p), 10)) },
-	}
-}
-
 // flag is true or false.
 func flag(p *bool) form {
 	return form{
 		read: func(r *reader, n *yaml.Node, key string) {
 			if n.Kind != yaml.ScalarNode || n.Style != 0 || n.Value != "true" && n.Value != "false" {
-				r.find(n, key, "%s: true or false is wanted", shown(n))
+				r.find(n, key, "%s: true or false is wanted%s", shown(n), unquoted(n, "true", "false"))
 				return
 			}
 			*p = n.Value == "true"
@@ -190,88 +150,6 @@ func oneOf[T comparable](p *T, words []string, values []T) form {
 	}
 }
 
-// rate is a fraction: 3/2, 2 or 1.5.
-func rate(p *loyalty.Fraction) form {
-	return form{
-		read: func(r *reader, n *yaml.Node, key string) {
-			v, ok := parseRate(n.Value)
-			if n.Kind != yaml.ScalarNode || !ok {
-				r.find(n, key, "%s: a rate like 3/2, 2 or 1.5 is wanted, not negative and with at most four places", shown(n))
-				return
-			}
-			*p = v
-		},
-		node: func() *yaml.Node {
-			return plain(strconv.FormatInt(p.Num, 10) + "/" + strconv.FormatInt(p.Den, 10))
-		},
-	}
-}
-
-// parseRate reads a fraction as it is, and a decimal in lowest terms.
-func parseRate(text string) (loyalty.Fraction, bool) {
-	if above, below, ok := strings.Cut(text, "/"); ok {
-		num, ok1 := digits(above)
-		den, ok2 := digits(below)
-		return loyalty.Fraction{Num: num, Den: den}, ok1 && ok2 && den > 0
-	}
-	n, ok := parseDecimal(text)
-	if !ok {
-		return loyalty.Fraction{}, false
-	}
-	a, b := n, int64(loyalty.Whole)
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return loyalty.Fraction{Num: n / a, Den: int64(loyalty.Whole) / a}, true
-}
-
-// parseDecimal reads a decimal with at most four places in ten-thousandths.
-func parseDecimal(text string) (int64, bool) {
-	whole, places, dot := strings.Cut(text, ".")
-	if dot && places == "" || len(places) > 4 {
-		return 0, false
-	}
-	n, ok := digits(whole)
-	part, ok2 := digits((places + "0000")[:4])
-	if !ok || !ok2 || n > math.MaxInt32 { // of these the domain takes none
-		return 0, false
-	}
-	return n*int64(loyalty.Whole) + part, true
-}
-
-// digits reads a number that has nothing but digits in it.
-func digits(text string) (int64, bool) {
-	if strings.Trim(text, "0123456789") != "" {
-		return 0, false
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return n, err == nil
-}
-
-// factor is a decimal with at most four places.
-func factor(p *loyalty.Factor) form {
-	return form{
-		read: func(r *reader, n *yaml.Node, key string) {
-			v, ok := parseDecimal(n.Value)
-			if n.Kind != yaml.ScalarNode || !ok {
-				r.find(n, key, "%s: a factor like 2 or 1.5 is wanted, not negative and with at most four places", shown(n))
-				return
-			}
-			*p = loyalty.Factor(v)
-		},
-		node: func() *yaml.Node { return plain(factorText(*p)) },
-	}
-}
-
-func factorText(f loyalty.Factor) string {
-	whole := strconv.FormatInt(int64(f/loyalty.Whole), 10)
-	places := strconv.FormatInt(int64(f%loyalty.Whole+loyalty.Whole), 10)[1:] // with leading zeros
-	if places = strings.TrimRight(places, "0"); places == "" {
-		return whole
-	}
-	return whole + "." + places
-}
-
 // shown is a value as findings quote it.
 func shown(n *yaml.Node) string {
 	const most = 40
@@ -287,4 +165,15 @@ func shown(n *yaml.Node) string {
 		return strconv.Quote(string(value[:most])) + "..."
 	}
 	return strconv.Quote(n.Value)
+}
+
+// quoted tells whether a value stands in quotes of YAML's.
+func quoted(n *yaml.Node) bool { return n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 }
+
+// unquoted is what is said of a value that would be right without its quotes.
+func unquoted(n *yaml.Node, right ...string) string {
+	if quoted(n) && slices.Contains(right, n.Value) {
+		return "; write it without quotes"
+	}
+	return ""
 }

@@ -10,6 +10,7 @@
 package programme
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
@@ -28,6 +29,13 @@ type File struct {
 	// Settings is the programme; its other parts are those of the settings with
 	// which the file was read.
 	Settings loyalty.Settings
+
+	lines map[string]int // of the keys of a file that was read
+}
+
+// Wrong is a problem with a key of a file that was read.
+func (f File) Wrong(key, format string, args ...any) error {
+	return failure(Finding{max(f.lines[key], 1), key, fmt.Sprintf(format, args...)})
 }
 
 // With is base with the programme of another: everything of base that no

@@ -25,7 +25,7 @@ func pick[T any](d draw, of ...T) T { return of[d.IntN(len(of))] }
 
 // text has what YAML and people trip over.
 func (d draw) text() string {
-	return pick(d, "a", "金卡会员", "no", "null", "~", "1e3", "0123", "2026-11-11", "12:30", "- x", "a: b", "#x", " lead", "trail ", "a\nb", "\tc", "'", `"`, "{x}", "*a", "&a", "!t", "%", "@", "é😀", "<<", "=", "true", "\u2028", "\x01", "?", "x, y", "[1]") +
+	return pick(d, "a", "金卡会员", "no", "null", "~", "1e3", "0123", "2026-11-11", "12:30", "- x", "a: b", "#x", " lead", "trail ", "“a”", "三，四", "甲：", "\u3000b", "c\u00a0", "0x1e", "1_0", "'", `"`, "{x}", "*a", "&a", "!t", "%", "@", "é😀", "<<", "=", "true", "\u2028", "?", "x, y", "[1]") +
 		pick(d, "", fmt.Sprint(d.IntN(1_000)))
 }
 
@@ -76,6 +76,9 @@ func (d draw) condition(levels []loyalty.Level, loc *time.Location) loyalty.Cond
 		c.Until = max(c.From, d.moment(loc)) + 1
 	}
 	c.FromMinute, c.UntilMinute = pick(d, 0, d.IntN(24*60)), pick(d, 0, 24*60, d.IntN(24*60))
+	if c.FromMinute == c.UntilMinute {
+		c.UntilMinute = 0
+	}
 	if len(c.Stores)+len(c.Weekdays) == 0 {
 		c.Stores = []string{"1"}
 	}
@@ -164,7 +167,7 @@ func TestRandomProgrammes(t *testing.T) {
 			t.Fatalf("%d changes between\n%s\n%s", len(changes), before.Document(), s.Document())
 		}
 		for _, c := range changes {
-			if len(programme.AreasOf([]programme.Change{c})) != 1 {
+			if len(programme.AreasOf([]programme.Change{c}, s)) != 1 {
 				t.Fatalf("%s is of no area", c.Key)
 			}
 		}
@@ -245,11 +248,39 @@ func TestDiff(t *testing.T) {
 		t.Error(diff)
 	}
 	var areas []string
-	for _, a := range programme.AreasOf(got) {
+	for _, a := range programme.AreasOf(got, next) {
 		areas = append(areas, a.Name)
 	}
 	slices.Sort(areas)
 	if diff := cmp.Diff([]string{"caps", "levels", "multipliers", "rule period"}, areas); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What a rule period refuses is told with its times.
+func TestEffectOfARulePeriod(t *testing.T) {
+	t.Parallel()
+	old := loyalty.DefaultSettings()
+	at := func(month time.Month) loyalty.Instant {
+		return loyalty.InstantOf(time.Date(2026, month, 1, 0, 0, 0, 0, time.FixedZone("", 8*3600)))
+	}
+	for _, test := range []struct {
+		from, until loyalty.Instant
+		want        string
+	}{
+		{at(2), 0, "now on; before 2026-02-01 00:00:00 everything that would grant points is refused with 150001"},
+		{0, at(12), "now on; from 2026-12-01 00:00:00 on everything that would grant points is refused with 150001"},
+		{at(2), at(12), "now on; before 2026-02-01 00:00:00 and from 2026-12-01 00:00:00 on everything"},
+	} {
+		next := old
+		next.Points.From, next.Points.Until = test.from, test.until
+		areas := programme.AreasOf(programme.Diff(old, next), next)
+		if len(areas) != 1 || !strings.Contains(areas[0].Effect, test.want) {
+			t.Errorf("%+v, want %s", areas, test.want)
+		}
+		areas = programme.AreasOf(programme.Diff(next, old), old)
+		if len(areas) != 1 || !strings.HasSuffix(areas[0].Effect, "points are granted at any time") {
+			t.Errorf("%+v", areas)
+		}
 	}
 }

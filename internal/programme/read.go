@@ -23,13 +23,13 @@ func Parse(document []byte, base loyalty.Settings) (File, error) {
 	return parse(document, base, false)
 }
 
-// parse takes a rate of 0 when it may be.
-func parse(document []byte, base loyalty.Settings, zeroRate bool) (File, error) {
+// parse takes what settings can hold and nobody should write when it is lenient.
+func parse(document []byte, base loyalty.Settings, lenient bool) (File, error) {
 	root, err := load(document)
 	if err != nil {
 		return File{}, err
 	}
-	r := &reader{lines: map[string]int{}}
+	r := &reader{lines: map[string]int{}, lenient: lenient}
 	r.plainOnly(root)
 	f := File{Settings: With(base, loyalty.Settings{})}
 	loc, ok := zoneOf(valueOf(root, "zone"))
@@ -37,7 +37,7 @@ func parse(document []byte, base loyalty.Settings, zeroRate bool) (File, error) 
 	if line := r.lines["zone"]; line > 0 && !ok {
 		r.findings = append(r.findings, Finding{line, "zone", fmt.Sprintf("%q is no IANA time zone, like Asia/Shanghai", f.Settings.Zone)})
 	}
-	if r.lines["points.rate"] > 0 && f.Settings.Points.Rate.Num == 0 && f.Settings.Points.Rate.Den > 0 && !zeroRate {
+	if r.lines["points.rate"] > 0 && f.Settings.Points.Rate.Num == 0 && f.Settings.Points.Rate.Den > 0 && !lenient {
 		r.findings = append(r.findings, Finding{r.lines["points.rate"], "points.rate", zeroRateProblem})
 	}
 	if len(r.findings) > 0 {
@@ -48,6 +48,7 @@ func parse(document []byte, base loyalty.Settings, zeroRate bool) (File, error) 
 	if err := f.Settings.Validate(); err != nil {
 		return File{}, r.objection(err)
 	}
+	f.lines = r.lines
 	return f, nil
 }
 
@@ -61,12 +62,11 @@ func load(document []byte) (*yaml.Node, error) {
 	document = bytes.TrimPrefix(document, []byte("\ufeff"))
 	line := 0
 	for text := range bytes.Lines(document) {
-		line++
-		switch indent := text[:len(text)-len(bytes.TrimLeft(text, " \t"))]; {
-		case !utf8.Valid(text):
+		if line++; !utf8.Valid(text) {
 			return nil, failure(Finding{Line: line, Problem: "this is not UTF-8, but GBK perhaps; save the file as UTF-8"})
-		case bytes.ContainsRune(indent, '\t') && len(bytes.TrimSpace(text)) > 0:
-			return nil, failure(Finding{Line: line, Problem: "indented by a tab; YAML wants blanks"})
+		}
+		if problem := badIndent(string(text)); problem != "" {
+			return nil, failure(Finding{Line: line, Problem: problem})
 		}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(document))
@@ -76,26 +76,30 @@ func load(document []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF) || err == nil && (len(root.Content) == 0 || root.Content[0].ShortTag() == "!!null"):
 		return nil, failure(Finding{Line: 1, Problem: "the file is empty; begin with what memberd program export writes"})
 	case err != nil:
-		return nil, failure(syntax(err))
+		return nil, failure(syntax(err, document)...)
 	}
 	if err := decoder.Decode(&more); err == nil {
 		return nil, failure(Finding{Line: max(more.Line, 1), Problem: "a second document; a file holds one programme"})
 	} else if !errors.Is(err, io.EOF) {
-		return nil, failure(syntax(err))
+		return nil, failure(syntax(err, document)...)
 	}
 	return root.Content[0], nil
 }
 
-// syntax takes the line out of the library's message, where it has one.
-func syntax(err error) Finding {
+// syntax says what is wrong with a document that YAML does not take. What its
+// lines show is worth more than where the library has given up.
+func syntax(err error, document []byte) []Finding {
+	if found := slips(string(document)); len(found) > 0 {
+		return found
+	}
 	problem := strings.TrimPrefix(err.Error(), "yaml: ")
 	if rest, ok := strings.CutPrefix(problem, "line "); ok {
 		number, text, _ := strings.Cut(rest, ": ")
 		if line, err := strconv.Atoi(number); err == nil {
-			return Finding{Line: line, Problem: "no YAML: " + text}
+			return []Finding{{Line: line, Problem: "no YAML: " + text}}
 		}
 	}
-	return Finding{Line: 1, Problem: "no YAML: " + problem}
+	return []Finding{{Line: 1, Problem: "no YAML: " + problem}}
 }
 
 // valueOf is the scalar under a key of a mapping; "" for none.
@@ -113,6 +117,7 @@ func valueOf(n *yaml.Node, key string) string {
 // reader collects what is found while a file is read.
 type reader struct {
 	lines    map[string]int // of every key
+	lenient  bool
 	findings []Finding
 	more     int // found beyond what is worth keeping
 }

@@ -81,14 +81,71 @@ func TestNothingHidden(t *testing.T) {
 	}
 }
 
-// A rate of 0, which a file may not have, can be exported all the same.
-func TestExportOfARateOfZero(t *testing.T) {
+// What settings hold and a file may not have is exported all the same, for
+// somebody to write otherwise.
+func TestExportOfWhatAFileMayNotHave(t *testing.T) {
 	t.Parallel()
-	s := loyalty.DefaultSettings()
-	s.Points.Rate.Num = 0
-	_, err := programme.Parse(export(t, s), s)
-	if err == nil || !strings.HasSuffix(err.Error(), programme.ZeroRateProblem) {
-		t.Error(err)
+	for _, test := range []struct {
+		change func(*loyalty.Settings)
+		want   string
+	}{
+		{func(s *loyalty.Settings) { s.Points.Rate.Num = 0 }, "line 14: points.rate: " + programme.ZeroRateProblem},
+		{func(s *loyalty.Settings) { s.Levels[1].Name = "a\x1b[31m" }, `line 52: levels[1].name: "a\x1b[31m": control characters are not taken, nor are several lines`},
+		{func(s *loyalty.Settings) { s.Growth.Period.N = 7 }, "line 42: growth.period.n: is for months alone; leave it out with life"},
+	} {
+		s := loyalty.DefaultSettings()
+		test.change(&s)
+		if _, err := programme.Parse(export(t, s), s); err == nil || err.Error() != test.want {
+			t.Errorf("%v, want %s", err, test.want)
+		}
+	}
+}
+
+// Slips of a hand that YAML does not take are told where they are.
+func TestSlips(t *testing.T) {
+	t.Parallel()
+	base := loyalty.DefaultSettings()
+	base.Points.Multipliers = []loyalty.Multiplier{
+		{ID: "gold", Name: "双11，“金卡”: 双倍", Factor: 20_000, When: loyalty.Condition{Levels: []int64{3, 4}, Labels: []string{"a"}}},
+		{ID: "evening", Name: "it's # late", Factor: 15_000, When: loyalty.Condition{Stores: []string{"1", "2"}, FromMinute: 60}},
+	}
+	good := string(export(t, base))
+	for _, test := range [][3]string{
+		{"  - number: 3", " - number: 3", "%d: indented by 1 blank; 2 are wanted here, as for number"},
+		{"  - number: 3", "   - number: 3", "%d: indented by 3 blanks; 2 are wanted here, as for number"},
+		{"  rounding: ", " rounding: ", "%d: indented by 1 blank; 2 are wanted here, as for rate"},
+		{"  rounding: ", "   rounding: ", "%d: indented by 3 blanks; 2 are wanted here, as for rate"},
+		{"    kind: calendar_year", "   kind: calendar_year", "%d+1: indented by 4 blanks; 3 are wanted here, as for kind"},
+		{"    n: 1", "   n: 1", "%d: indented by 3 blanks; 4 are wanted here, as for kind"},
+		{"    n: 1", "     n: 1", "%d: indented by 5 blanks; 4 are wanted here, as for kind"},
+		{"      factor: 2", "     factor: 2", "%d: indented by 5 blanks; 6 are wanted here, as for name"},
+		{"        levels: ", "       levels: ", "%d+1: indented by 8 blanks; 7 are wanted here, as for levels"},
+		{"        labels: ", "       labels: ", "%d: indented by 7 blanks; 8 are wanted here, as for levels"},
+		{"orders:", " orders:", "%d: indented by 1 blank; 0 are wanted here, as for grace_days"},
+		{"\nzone: ", "\nzone：", "%d+1: a full-width ： behind a key; YAML wants : and a blank"},
+		{"  rate: 1/1", "  rate：1/1", "%d: a full-width ： behind a key; YAML wants : and a blank"},
+		{"  rate: 1/1", "  rate:\u30001/1", "%d: a full-width blank (U+3000) behind a key; YAML wants : and a blank"},
+		{"  rate: 1/1", "  rate:\u00a01/1", "%d: a blank that does not break (U+00A0) behind a key; YAML wants : and a blank"},
+		{"  rate: 1/1", "  rate:1/1", "%d: rate: a blank is wanted behind the colon"},
+		{"  rate: 1/1", "\u3000rate: 1/1", "%d: indented by a full-width blank (U+3000); YAML wants plain blanks"},
+		{"  rate: 1/1", " \u00a0rate: 1/1", "%d: indented by a blank that does not break (U+00A0); YAML wants plain blanks"},
+		{"  combine: best", "  combine: best\n  caps: {per_order: 1，per_day: 2}", "%d+1: a full-width ，; YAML wants , and a blank"},
+		{"  combine: best", "  combine: best\n  caps: {per_order: 1,\n    per_day：2}\n   x: 1", "%d+3: indented by 3 blanks; 2 are wanted here, as for caps"},
+	} {
+		at := strings.Index(good, test[0])
+		if at < 0 {
+			t.Errorf("%q is not in the file", test[0])
+			continue
+		}
+		want := strings.Count(good[:at], "\n") + 1
+		place, problem, _ := strings.Cut(test[2], ":")
+		if _, more, ok := strings.Cut(place, "+"); ok {
+			want += int(more[0] - '0')
+		}
+		_, err := programme.Parse([]byte(strings.Replace(good, test[0], test[1], 1)), base)
+		if wanted := "line " + strconv.Itoa(want) + ":" + problem; err == nil || err.Error() != wanted {
+			t.Errorf("%q:\n%v, want\n%s", test[1], err, wanted)
+		}
 	}
 }
 

@@ -19,6 +19,7 @@ type story struct {
 	t      *testing.T
 	who    loyalty.Who
 	orders int
+	bought string // the number of the last order
 	spent  string // the last statement of a spend
 }
 
@@ -107,6 +108,9 @@ func (s *story) do(r row) (int64, error) {
 	case "give":
 		done, err := loyaltytest.Do(s.World, loyalty.RollBackStatement{Who: s.who, Statement: s.spent})
 		return done.Points, err
+	case "level_change":
+		s.Change(func(settings *loyalty.Settings) { settings.LevelChange = loyalty.LevelChange(words[1]) })
+		return 0, nil
 	case "thresholds":
 		s.Change(func(settings *loyalty.Settings) {
 			levels := make([]loyalty.Level, len(settings.Levels))
@@ -131,9 +135,12 @@ func (s *story) order(words []string, r row) (int64, error) {
 	s.orders++
 	no := fmt.Sprintf("o%d", s.orders)
 	if words[0] == "refund" {
-		done, err := loyaltytest.Do(s.World, s.Refund(s.who, no, fmt.Sprintf("o%d", s.orders-1), s.fen(words[1]), points))
+		c := s.Refund(s.who, no, s.bought, s.fen(words[1]), points)
+		c.Info.Material = s.material(r.cells["goods"])
+		done, err := loyaltytest.Do(s.World, c)
 		return done.Points, err
 	}
+	s.bought = no
 	c := s.Order(s.who, no, s.fen(words[1]), points)
 	c.Info = loyalty.OrderInfo{Store: r.cells["where"], Material: s.material(r.cells["goods"])}
 	done, err := loyaltytest.Do(s.World, c)

@@ -47,7 +47,7 @@ type header struct {
 	fields  int
 }
 
-func readHeader(fields []string, row int) (*header, error) {
+func readHeader(fields []string, row int, comma rune) (*header, error) {
 	h := &header{fields: len(fields)}
 	for i := range h.at {
 		h.at[i] = -1
@@ -68,11 +68,53 @@ func readHeader(fields []string, row int) (*header, error) {
 		}
 	}
 	for _, column := range required {
-		if h.at[column] < 0 {
-			return nil, &FileError{row, columnNames[column], "the column is missing; the first line must name the columns, at least kind, number, amount and points"}
+		if h.at[column] >= 0 {
+			continue
 		}
+		if len(fields) == 1 {
+			return nil, &FileError{row, "", "one column only; columns are separated by a comma, a tab or a semicolon, and the first line names them: at least kind, number, amount and points"}
+		}
+		return nil, &FileError{row, columnNames[column], "the column is missing; the first line must name the columns, at least kind, number, amount and points" + hints(fields, comma)}
 	}
 	return h, nil
+}
+
+// chineseNames are names that columns have in other systems. They are not read:
+// what stands in such columns is not what these say either. A phone names nobody.
+var chineseNames = map[string]string{
+	"类型": "kind", "业务类型": "kind", "交易类型": "kind", "单据类型": "kind",
+	"订单号": "number", "订单编号": "number", "单号": "number", "单据号": "number",
+	"金额": "amount", "订单金额": "amount", "消费金额": "amount", "交易金额": "amount", "实付金额": "amount",
+	"积分": "points", "积分数": "points", "订单积分": "points", "变动积分": "points",
+	"原订单号": "parent_order_no", "原单号": "parent_order_no", "会员号": "member_id", "会员编号": "member_id",
+	"消费时间": "consumed_at", "交易时间": "consumed_at", "门店": "store", "门店编号": "store", "日期": "date",
+	"手机号": "", "手机": "", "手机号码": "", "会员手机号": "",
+}
+
+// hints say what was found instead of a column that is wanted.
+func hints(fields []string, comma rune) string {
+	var hint string
+	switch comma {
+	case '\t':
+		hint = " (found: columns separated by tabs)"
+	case ';':
+		hint = " (found: columns separated by semicolons)"
+	}
+	var renamed []string
+	for _, field := range fields {
+		found := strings.TrimSpace(field)
+		switch wanted, ok := chineseNames[found]; {
+		case !ok:
+		case wanted == "":
+			renamed = append(renamed, found+" left out, for a phone names no member: open_id or member_id does")
+		default:
+			renamed = append(renamed, found+" as "+wanted)
+		}
+	}
+	if len(renamed) > 0 {
+		hint += "; write " + strings.Join(renamed, ", ")
+	}
+	return hint
 }
 
 func columnOf(name string) int {

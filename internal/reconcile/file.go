@@ -66,11 +66,13 @@ func ReadFile(r io.Reader, want Expect) (*File, error) {
 	if err := skipMark(buffered); err != nil {
 		return nil, err
 	}
+	comma := separator(buffered)
 	limited := &limit{r: buffered, left: maxRecord}
 	records := csv.NewReader(limited)
+	records.Comma = comma
 	records.ReuseRecord = true
 	records.FieldsPerRecord = -1
-	in := &reading{want: want, file: &File{}}
+	in := &reading{want: want, comma: comma, file: &File{}}
 	for {
 		fields, err := records.Read()
 		if err == io.EOF {
@@ -107,6 +109,23 @@ func skipMark(r *bufio.Reader) error {
 	return nil
 }
 
+// separator is what stands between the names of the columns: a comma, or where
+// there is none a tab or a semicolon, as Excel writes them in some countries.
+func separator(r *bufio.Reader) rune {
+	head, _ := r.Peek(r.Size()) // its error comes again
+	line, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
+	has := func(sign string) bool { return bytes.Contains(line, []byte(sign)) }
+	switch {
+	case has(",") || has("\t") && has(";"):
+		return ','
+	case has("\t"):
+		return '\t'
+	case has(";"):
+		return ';'
+	}
+	return ','
+}
+
 // limit bounds what is read for one record: a quote that is never closed would
 // else take the whole file into memory.
 type limit struct {
@@ -127,6 +146,7 @@ func (l *limit) Read(p []byte) (int, error) {
 
 type reading struct {
 	want    Expect
+	comma   rune
 	file    *File
 	header  *header
 	last    int // line of the record before
@@ -162,7 +182,7 @@ func (in *reading) record(fields []string, row int) error {
 				return &FileError{Row: row, Why: "the file " + notUTF8}
 			}
 		}
-		h, err := readHeader(fields, row)
+		h, err := readHeader(fields, row, in.comma)
 		in.header = h
 		if h != nil {
 			in.file.Ignored = h.ignored

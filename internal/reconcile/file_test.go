@@ -65,6 +65,28 @@ func TestReadFile(t *testing.T) {
 	}
 }
 
+// Other separators than a comma, which the names of the columns show.
+func TestReadFileSeparated(t *testing.T) {
+	t.Parallel()
+	want, err := ReadFile(strings.NewReader("kind,number,amount,points\norder,\"O,;1\",10.50,5\ntotal,1,10.50,5\n"), expected(t))
+	if err != nil || !want.Whole || want.Lines[0].Number != "O,;1" {
+		t.Fatalf("%v, %+v", err, want)
+	}
+	for _, text := range []string{
+		"\ufeff\r\nkind;number;amount;points\r\norder;\"O,;1\";10.50;5\r\ntotal;1;10.50;5\r\n",
+		"kind\tnumber\tamount\tpoints\norder\tO,;1\t10.50\t5\ntotal\t1\t10.50\t5\n",
+	} {
+		got, err := ReadFile(strings.NewReader(text), expected(t))
+		if err != nil {
+			t.Fatalf("%q: %v", text, err)
+		}
+		got.Lines[0].Row = want.Lines[0].Row
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", text, diff)
+		}
+	}
+}
+
 // Every way in which a file can be wrong, with the place.
 func TestReadFileRefuses(t *testing.T) {
 	t.Parallel()
@@ -77,6 +99,12 @@ func TestReadFileRefuses(t *testing.T) {
 		"GBK header":        {"kind,\xb6\xa9\xb5\xa5\n", "line 1: the file " + notUTF8},
 		"GBK":               {columns + "order,\xb6\xa9,10,5,,,\n", "line 2, column number: " + notUTF8},
 		"no column":         {"kind,number,points\n", "line 1, column amount: the column is missing; the first line must name the columns, at least kind, number, amount and points"},
+		"tabs":              {"kind\tnumber\tpoints\n", "line 1, column amount: the column is missing; the first line must name the columns, at least kind, number, amount and points (found: columns separated by tabs)"},
+		"semicolons":        {"kind;number;points\n", "line 1, column amount: the column is missing; the first line must name the columns, at least kind, number, amount and points (found: columns separated by semicolons)"},
+		"tab and semicolon": {"kind;number\tpoints\n", "line 1: one column only; columns are separated by a comma, a tab or a semicolon, and the first line names them: at least kind, number, amount and points"},
+		"full-width commas": {"类型，订单号，金额，积分\n", "line 1: one column only; columns are separated by a comma, a tab or a semicolon, and the first line names them: at least kind, number, amount and points"},
+		"Chinese names":     {"类型, 订单号,金额,积分,手机号,备注\n", "line 1, column kind: the column is missing; the first line must name the columns, at least kind, number, amount and points; write 类型 as kind, 订单号 as number, 金额 as amount, 积分 as points, 手机号 left out, for a phone names no member: open_id or member_id does"},
+		"one Chinese name":  {"kind;number;金额;points\n", "line 1, column amount: the column is missing; the first line must name the columns, at least kind, number, amount and points (found: columns separated by semicolons); write 金额 as amount"},
 		"column twice":      {"kind,number,amount,points,order_no\n", "line 1, column order_no: the column is there twice"},
 		"fields":            {columns + order + "order,O2,10\n", "line 3: 3 fields, but the first line names 7 columns"},
 		"kind":              {columns + "sale,O1,10,5,,,\n", "line 2, column kind: must be " + kindList},
@@ -237,6 +265,8 @@ func FuzzFile(f *testing.F) {
 	f.Add(columns + "order,O1,10.00,10," + somebody + ",,2026-11-20 10:00:00\n")
 	f.Add(columns + "refund,R1,10,10,,O1,2026-11-20\nchange,C1,,-5," + somebody + ",,\ntotal,2,-10.00,-15,,,\n")
 	f.Add("\ufeffkind,number,amount,points,member_id,store,state\r\norder,\"'=1\"\"\",0,,100000000000000001,\"a\nb\",parked\r\n")
+	f.Add("kind;number;amount;points\norder;\"a;b,c\";1.5;1\n")
+	f.Add("kind\tnumber\tamount\tpoints\t金额\norder\t;\t1\t1\t\n")
 	f.Add("kind,number,amount,points,x,y\nsend,1E+17,1.5,1,\"")
 	f.Add("kind,\xb6\xa9\n,,,\n")
 	f.Add("merchant,date,kind,number,amount,points,booked_at\nm1,2026-11-20,order,O1,1,1,2026/11/20 9:05\n")

@@ -142,8 +142,13 @@ func (o *Options) elsewhere(d *Difference, found *Line) {
 // usedKey is a change whose key the member has used: on another day, or
 // without moving a point.
 func (o *Options) usedKey(d *Difference, row *loyalty.KeyRow) {
-	moved := answerOf(row).Points
-	if moved == d.Theirs.Points || moved == -d.Theirs.Points {
+	a := answerOf(row)
+	moved := a.Points
+	// Answers of reversals do not say which way they went.
+	if a.Direction == loyalty.Debit || a.Direction == 0 && d.Theirs.Points < 0 {
+		moved = -moved
+	}
+	if moved == d.Theirs.Points {
 		d.Class = Elsewhere
 		d.nothing("booked on %s with %d points", o.Day.clock(row.At), moved)
 		return
@@ -177,8 +182,10 @@ func (o *Options) onlyOurs(d *Difference, f Facts) {
 		d.nothing("nothing is left of it to take back")
 	case d.Ours.Kind == Order && !o.Day.has(d.Ours.Consumed.At):
 		d.nothing("consumed on %s: look in the file of that day", o.Day.clock(d.Ours.Consumed.At))
+	case !o.VoidOurs && !o.Whole:
+		d.nothing("the file may not be whole; once it has a last line with totals --void-ours would take it back (amount %s, points %d)", Yuan(amount), points)
 	case !o.VoidOurs:
-		d.nothing("the file may not be whole; --void-ours would take it back (amount %s, points %d)", Yuan(amount), points)
+		d.nothing("the file lacks it; --void-ours would take it back (amount %s, points %d)", Yuan(amount), points)
 	case b.Order != nil:
 		d.propose(o.refundRest(b.Member, d.Ours.Number, o.FixKey(d.Ours, len(f.Fixes)+1),
 			b.Order.Amount-b.Order.Refunded, max(b.Order.Points-b.Order.TakenBack, 0), d.Ours.Store))
@@ -247,53 +254,5 @@ func (o *Options) different(d *Difference, f Facts) {
 		o.correctOrder(d, f, f.Parent, d.Ours.Parent, d.Theirs.Amount-amount, wanted-points)
 	default:
 		o.correctChange(d, f, points, wanted)
-	}
-}
-
-// correctOrder takes money and points of an order back, or gives points.
-func (o *Options) correctOrder(d *Difference, f Facts, order *loyalty.Order, no string, amount, points int64) {
-	n := len(f.Fixes)
-	next := func() string { n++; return o.FixKey(d.Ours, n) }
-	switch {
-	case amount < 0 && d.Ours.Kind == Refund:
-		d.nothing("amount: more was refunded here, and a refund is not taken back; decide yourself")
-		return
-	case amount < 0:
-		d.nothing("amount: it is less here, and an order cannot grow; have the partner send the rest as an order of its own, or decide yourself")
-		return
-	case amount > order.Amount-order.Refunded:
-		d.nothing("amount: only %s are left of order %s; decide yourself", Yuan(order.Amount-order.Refunded), no)
-		return
-	case points > 0 && len(f.Fixes) == 0 && points > order.Points-order.TakenBack:
-		d.nothing("points: only %d are left of order %s; decide yourself", order.Points-order.TakenBack, no)
-		return
-	}
-	if amount > 0 || points > 0 {
-		d.propose(o.refundRest(order.Member, no, next(), amount, max(points, 0), d.Ours.Store))
-	}
-	if points < 0 {
-		d.propose(o.change(order.Member, d.Ours.OpenID, KeyFix, next(), -points, reasonFix, no))
-	}
-}
-
-// correctChange moves what a change has moved too much or too little.
-func (o *Options) correctChange(d *Difference, f Facts, points, wanted int64) {
-	b := d.Ours.Booked
-	sign := int64(1)
-	if d.Ours.Points < 0 {
-		sign = -1
-	}
-	more := sign * (wanted - points)
-	switch key := o.FixKey(d.Ours, len(f.Fixes)+1); {
-	case !d.Ours.Kind.direct():
-		d.nothing("points: what takes a change back is not corrected; decide yourself")
-	case sign*wanted <= 0:
-		d.nothing("points: given on one side and taken, or none, on the other; decide yourself")
-	case more > 0:
-		d.propose(o.change(b.Member, d.Ours.OpenID, KeyFix, key, sign*more, reasonFix, ""))
-	case -more > b.Left:
-		d.nothing("points: only %d are left of it; decide yourself", b.Left)
-	default:
-		d.propose(o.rollBack(b, key, -more))
 	}
 }

@@ -89,20 +89,23 @@ func TestJudge(t *testing.T) {
 		"void":        {nil, theirs(t, "change,C1,,5,"+somebody+",,"), Facts{Member: active, Void: true}, false, OnlyTheirs, []string{"a rollback has declared this key void: the partner has given it up"}},
 		"no point":    {nil, theirs(t, "change,C1,,0,"+somebody+",,"), Facts{Member: active}, false, OnlyTheirs, []string{"it moves no points"}},
 		"return":      {nil, theirs(t, "return,C1,,5,"+somebody+",,"), Facts{Member: active}, false, OnlyTheirs, []string{"the file does not say which change it takes back"}},
-		"key used":    {nil, theirs(t, "change,C1,,-5,"+somebody+",,"), Facts{Member: active, Key: &loyalty.KeyRow{Answer: `{"points":5}`, At: at(t, "2026-11-21 00:00:03")}}, false, Elsewhere, []string{"booked on 2026-11-21 00:00:03 with 5 points"}},
+		"key used":    {nil, theirs(t, "change,C1,,-5,"+somebody+",,"), Facts{Member: active, Key: &loyalty.KeyRow{Answer: `{"direction":2,"points":5}`, At: at(t, "2026-11-21 00:00:03")}}, false, Elsewhere, []string{"booked on 2026-11-21 00:00:03 with -5 points"}},
+		"key, credit": {nil, theirs(t, "change,C1,,-5,"+somebody+",,"), Facts{Member: active, Key: &loyalty.KeyRow{Answer: `{"direction":1,"points":5}`, At: at(t, "2026-11-21 00:00:03")}}, false, Different, []string{"booked on 2026-11-21 00:00:03 with 5 points: reconcile the file of that day"}},
+		"key, return": {nil, theirs(t, "return,C1,,-5,"+somebody+",,"), Facts{Member: active, Key: &loyalty.KeyRow{Answer: `{"points":5}`, At: at(t, "2026-11-21 00:00:03")}}, false, Elsewhere, []string{"booked on 2026-11-21 00:00:03 with -5 points"}},
 		"key, others": {nil, theirs(t, "change,C1,,6,"+somebody+",,"), Facts{Member: active, Key: &loyalty.KeyRow{Answer: `{"points":5}`, At: at(t, "2026-11-21 00:00:03")}}, false, Different, []string{"booked on 2026-11-21 00:00:03 with 5 points: reconcile the file of that day"}},
 
-		"not in the file":  {ours(t, nil), nil, Facts{}, false, OnlyOurs, []string{"the file may not be whole; --void-ours would take it back (amount 100.00, points 100)"}},
-		"voided":           {ours(t, nil), nil, Facts{}, true, OnlyOurs, []string{"refund order O1 as K1: amount 100.00, take back 100 points"}},
-		"voided rest":      {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 4_000, 30 }), nil, Facts{}, true, OnlyOurs, []string{"refund order O1 as K1: amount 60.00, take back 70 points"}},
-		"voided before":    {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 10_000, 100 }), nil, Facts{Fixes: []Fix{{Refund: parent(0)}}}, true, Repaired, []string{"taken back by an earlier run"}},
-		"refunded":         {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 10_000, 100 }), nil, Facts{}, true, OnlyOurs, []string{"nothing is left of it to take back"}},
-		"of yesterday":     {ours(t, func(l *Line) { l.Consumed.At = at(t, "2026-11-19 23:59:59") }), nil, Facts{}, true, OnlyOurs, []string{"consumed on 2026-11-19 23:59:59: look in the file of that day"}},
-		"an operator's":    {ours(t, func(l *Line) { l.Booked.App = "" }), nil, Facts{}, true, ByOperators, []string{"booked by an operator, or by an earlier run; no app knows of it"}},
-		"our refund":       {refund, nil, Facts{}, true, OnlyOurs, []string{"a refund is not taken back; if the partner does not have it, record the order anew under another number"}},
-		"parked":           {ours(t, func(l *Line) { l.State = "parked" }), nil, Facts{}, true, OnlyOurs, []string{"it is parked"}},
-		"our change":       {grant(t, 50, 40), nil, Facts{}, true, OnlyOurs, []string{"roll back 40 points of statement SP1 as K1"}},
-		"our change, gone": {grant(t, 50, 0), nil, Facts{Fixes: []Fix{{RolledBack: 50}}}, true, Repaired, []string{"taken back by an earlier run"}},
+		"not in the file":    {ours(t, nil), nil, Facts{}, false, OnlyOurs, []string{"the file may not be whole; once it has a last line with totals --void-ours would take it back (amount 100.00, points 100)"}},
+		"not in a whole one": {ours(t, nil), nil, Facts{}, false, OnlyOurs, []string{"the file lacks it; --void-ours would take it back (amount 100.00, points 100)"}},
+		"voided":             {ours(t, nil), nil, Facts{}, true, OnlyOurs, []string{"refund order O1 as K1: amount 100.00, take back 100 points"}},
+		"voided rest":        {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 4_000, 30 }), nil, Facts{}, true, OnlyOurs, []string{"refund order O1 as K1: amount 60.00, take back 70 points"}},
+		"voided before":      {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 10_000, 100 }), nil, Facts{Fixes: []Fix{{Refund: parent(0)}}}, true, Repaired, []string{"taken back by an earlier run"}},
+		"refunded":           {ours(t, func(l *Line) { l.Booked.Order.Refunded, l.Booked.Order.TakenBack = 10_000, 100 }), nil, Facts{}, true, OnlyOurs, []string{"nothing is left of it to take back"}},
+		"of yesterday":       {ours(t, func(l *Line) { l.Consumed.At = at(t, "2026-11-19 23:59:59") }), nil, Facts{}, true, OnlyOurs, []string{"consumed on 2026-11-19 23:59:59: look in the file of that day"}},
+		"an operator's":      {ours(t, func(l *Line) { l.Booked.App = "" }), nil, Facts{}, true, ByOperators, []string{"booked by an operator, or by an earlier run; no app knows of it"}},
+		"our refund":         {refund, nil, Facts{}, true, OnlyOurs, []string{"a refund is not taken back; if the partner does not have it, record the order anew under another number"}},
+		"parked":             {ours(t, func(l *Line) { l.State = "parked" }), nil, Facts{}, true, OnlyOurs, []string{"it is parked"}},
+		"our change":         {grant(t, 50, 40), nil, Facts{}, true, OnlyOurs, []string{"roll back 40 points of statement SP1 as K1"}},
+		"our change, gone":   {grant(t, 50, 0), nil, Facts{Fixes: []Fix{{RolledBack: 50}}}, true, Repaired, []string{"taken back by an earlier run"}},
 
 		"less money":        {ours(t, nil), theirs(t, "order,O1,90,100,,,"), Facts{}, false, Different, []string{"refund order O1 as K1: amount 10.00, take back 0 points"}},
 		"less of both":      {ours(t, nil), theirs(t, "order,O1,90,90,,,"), Facts{}, false, Different, []string{"refund order O1 as K1: amount 10.00, take back 10 points"}},
@@ -126,7 +129,7 @@ func TestJudge(t *testing.T) {
 		"other direction":   {grant(t, 50, 50), theirs(t, "change,C1,,-50,"+somebody+",,"), Facts{}, false, Different, []string{"points: given on one side and taken, or none, on the other; decide yourself"}},
 	} {
 		o := options(t)
-		o.VoidOurs = test.void
+		o.VoidOurs, o.Whole = test.void, test.void || name == "not in a whole one"
 		d := Difference{Class: Different, Ours: test.ours, Theirs: test.theirs}
 		switch {
 		case test.ours == nil:

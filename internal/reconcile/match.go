@@ -27,6 +27,10 @@ var Classes = []Class{OnlyTheirs, OnlyOurs, Doubled, Different, OtherMember, Els
 // Settled tells whether nothing is left to do or to explain.
 func (c Class) Settled() bool { return c == Elsewhere || c == Repaired || c == ByOperators }
 
+// Settled tells whether nothing is left to do or to explain. A number that the
+// file has twice is left to its partner, whatever became of the lines.
+func (d *Difference) Settled() bool { return d.Class.Settled() && len(d.Again) == 0 }
+
 // Field is something that the two sides can say differently.
 type Field string
 
@@ -46,7 +50,7 @@ const (
 type Difference struct {
 	Class        Class
 	Ours, Theirs *Line
-	Again        []int   // further lines of the file with the same number
+	Again        []*Line // further lines of the file with the same number
 	Fields       []Field // that differ
 	// Repairs are the commands that would mend it. Where there are none Why
 	// says why.
@@ -83,7 +87,7 @@ type Match struct {
 	again   map[int32][]int32 // and of the others
 	matched []bool
 	found   []Difference
-	Equal   int // lines on which both sides agree
+	Equal   Totals // lines on which both sides agree
 	Ours    Totals
 }
 
@@ -113,19 +117,24 @@ func (m *Match) Line(l Line) error {
 		return m.add(Difference{Class: OnlyOurs, Ours: &l})
 	}
 	m.matched[i] = true
-	if _, doubled := m.again[i]; doubled {
-		return m.add(m.doubled(i, &l))
+	d := m.theirs(i)
+	if d.Ours = &l; d.Class == Doubled {
+		return m.add(d)
 	}
-	theirs := &m.file.Lines[i]
-	fields := Compare(&l, theirs, m.day)
+	d.Fields = Compare(&l, d.Theirs, m.day)
 	switch {
-	case len(fields) == 0:
-		m.Equal++
+	case len(d.Fields) == 0 && len(d.Again) == 0:
+		m.Equal.Add(&l)
 		return nil
-	case slices.Contains(fields, FieldMember):
-		return m.add(Difference{Class: OtherMember, Ours: &l, Theirs: theirs, Fields: fields})
+	case len(d.Fields) == 0:
+		d.Class = Doubled
+		d.Why = "it stands in the file several times, equally, and counts once: ask the partner whether one of the lines should have another number"
+	case slices.Contains(d.Fields, FieldMember):
+		d.Class = OtherMember
+	default:
+		d.Class = Different
 	}
-	return m.add(Difference{Class: Different, Ours: &l, Theirs: theirs, Fields: fields})
+	return m.add(d)
 }
 
 func (m *Match) add(d Difference) error {
@@ -136,21 +145,18 @@ func (m *Match) add(d Difference) error {
 	return nil
 }
 
-// doubled is a difference of a number that the file has several times.
-func (m *Match) doubled(i int32, ours *Line) Difference {
-	d := Difference{Class: Doubled, Ours: ours, Theirs: &m.file.Lines[i]}
+// theirs is a line that the platform lacks, with those that have its number as
+// well. Equal ones count as one line, of others nobody can say which is right.
+func (m *Match) theirs(i int32) Difference {
+	d := Difference{Class: OnlyTheirs, Theirs: &m.file.Lines[i]}
 	for _, j := range m.again[i] {
 		other := &m.file.Lines[j]
-		d.Again = append(d.Again, other.Row)
+		d.Again = append(d.Again, other)
 		d.Fields = union(d.Fields, Compare(d.Theirs, other, m.day))
 	}
 	if len(d.Fields) > 0 {
-		d.Why = "the file has it several times, differently: ask the partner which line is right"
-		return d
-	}
-	d.Why = "the file has it several times, all equal: ask the partner whether one of them should have another number"
-	if ours != nil {
-		d.Fields = Compare(ours, d.Theirs, m.day)
+		d.Class = Doubled
+		d.Why = "it stands in the file several times, differently: ask the partner which line is right"
 	}
 	return d
 }
@@ -174,11 +180,7 @@ func (m *Match) Differences() ([]Difference, error) {
 		if m.first[identOf(l, cmp.Or(l.OpenID, l.MemberID))] != int32(i) {
 			continue // one of again
 		}
-		d := Difference{Class: OnlyTheirs, Theirs: l}
-		if _, doubled := m.again[int32(i)]; doubled {
-			d = m.doubled(int32(i), nil)
-		}
-		if err := m.add(d); err != nil {
+		if err := m.add(m.theirs(int32(i))); err != nil {
 			return nil, err
 		}
 	}
@@ -216,7 +218,8 @@ func (m *Match) pairMembers() {
 		id := identOf(d.Ours, "")
 		if j, ok := theirs[id]; ok {
 			delete(theirs, id)
-			d.Class, d.Theirs, d.Fields = OtherMember, m.found[j].Theirs, Compare(d.Ours, m.found[j].Theirs, m.day)
+			d.Class, d.Theirs, d.Again = OtherMember, m.found[j].Theirs, m.found[j].Again
+			d.Fields = Compare(d.Ours, d.Theirs, m.day)
 			m.found[j].Theirs = nil
 		}
 	}

@@ -17,7 +17,10 @@ func summary(d Difference) string {
 	if l == nil {
 		l = d.Ours
 	} else {
-		rows = strings.Trim(strings.ReplaceAll(fmt.Sprint(append([]int{l.Row}, d.Again...)), " ", ","), "[]")
+		rows = fmt.Sprint(l.Row)
+		for _, again := range d.Again {
+			rows += fmt.Sprintf(",%d", again.Row)
+		}
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s %s", d.Class, l.Number, rows, strings.Trim(fmt.Sprint(d.Fields), "[]")))
 }
@@ -39,12 +42,16 @@ func TestMatch(t *testing.T) {
 		"change,C1,,50,"+somebody+",,\n"+
 		"send,C1,,50,"+somebody+",,\n"+
 		"change,C2,,50,another,,\n"+ // 14
-		"order,all,98,97,,,2026-11-20 10:00:01\n"), want)
+		"order,all,98,97,,,2026-11-20 10:00:01\n"+
+		"order,theirstwice,1,1,,,\n"+
+		"order,theirstwice,1,1,,,\n"+
+		"order,lesstwice,90,100,,,\n"+ // 18
+		"order,lesstwice,90,100,,,\n"), want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := NewMatch(want.Day, file)
-	for _, no := range []string{"equal", " ours", "money", "member", "twice", "twiceother", "all"} {
+	for _, no := range []string{"equal", " ours", "money", "member", "twice", "twiceother", "all", "lesstwice"} {
 		if err := m.Line(*ours(t, func(l *Line) { l.Number = no })); err != nil {
 			t.Fatal(err)
 		}
@@ -65,15 +72,20 @@ func TestMatch(t *testing.T) {
 		got = append(got, summary(d))
 	}
 	expect := []string{
-		"only theirs theirs 3", "only theirs C1 13", "only ours  ours -", "only ours C3 -", "doubled twice 6,7",
+		"only theirs theirs 3", "only theirs C1 13", "only theirs theirstwice 16,17", "only ours  ours -", "only ours C3 -", "doubled twice 6,7",
 		"doubled twiceother 8,9 kind parent_order_no amount", "doubled twicetheirs 10,11 points", "different money 4 amount",
-		"different all 15 consumed_at amount points", "other member member 5 member", "other member C2 14 member",
+		"different all 15 consumed_at amount points", "different lesstwice 18,19 amount", "other member member 5 member", "other member C2 14 member",
 	}
 	if diff := cmp.Diff(expect, got); diff != "" {
 		t.Error(diff)
 	}
-	if m.Equal != 2 || m.Ours.Lines != 10 {
-		t.Errorf("%d equal, ours %+v", m.Equal, m.Ours)
+	if (m.Equal != Totals{Lines: 2, Amount: 10_000, Points: 150}) || m.Ours.Lines != 11 {
+		t.Errorf("equal %+v, ours %+v", m.Equal, m.Ours)
+	}
+	for _, d := range found {
+		if len(d.Again) > 0 && d.Settled() {
+			t.Errorf("%s is settled", summary(d))
+		}
 	}
 }
 

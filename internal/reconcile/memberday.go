@@ -109,9 +109,10 @@ func signed(e *loyalty.Entry) int64 {
 
 // answer is what the stored answers of changes have in common.
 type answer struct {
-	Entry   int64 `json:"entry"`
-	Points  int64 `json:"points"`
-	Balance int64 `json:"balance"`
+	Entry     int64             `json:"entry"`
+	Direction loyalty.Direction `json:"direction"` // of changes, 0 in answers of reversals
+	Points    int64             `json:"points"`    // positive
+	Balance   int64             `json:"balance"`
 }
 
 func answerOf(row *loyalty.KeyRow) (a answer) {

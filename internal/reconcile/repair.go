@@ -39,6 +39,7 @@ type Options struct {
 	Day             Day
 	By              loyalty.ByOperator
 	Now             loyalty.Instant // the merchant's clock
+	Whole           bool            // the file has a line with totals
 	// VoidOurs takes back what the file lacks. The caller makes sure that the
 	// file is whole.
 	VoidOurs bool
