@@ -129,7 +129,7 @@ func TestEveryRecordIsTold(t *testing.T) {
 			}
 			if refundedByRule(r, o) {
 				rests++
-				if got := kept(&o); got != o.Points-o.TakenBack {
+				if got := o.Decision.Kept(o.Amount-o.Refunded, o.Amount, o.Points); got != o.Points-o.TakenBack {
 					t.Errorf("seed %d, %s: what is left earns %d, want %d: %+v", seed, o.No, got, o.Points-o.TakenBack, o)
 				}
 			}

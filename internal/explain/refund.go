@@ -1,7 +1,6 @@
 package explain
 
 import (
-	"math/big"
 	"slices"
 
 	"github.com/memberd/memberd/internal/loyalty"
@@ -83,26 +82,11 @@ func has(lines []loyalty.Line, back loyalty.Line) bool {
 	})
 }
 
-// kept is what a rule's order still earns with what refunds have left of it; as
-// the domain reckons, goods that came back by name take what they have earned,
-// and for what is left beyond them the multipliers count as for the whole.
-func kept(o *loyalty.Order) int64 {
-	d := &o.Decision
-	left, rest := o.Amount-o.Refunded, o.Amount-d.Back.Fen
-	if left == 0 || rest == 0 {
-		return 0
-	}
-	weight := big.NewInt(d.Weight(o.Amount) - d.Back.Weight)
-	weight.Mul(weight, big.NewInt(min(left, rest))).Quo(weight, big.NewInt(rest))
-	stays := loyalty.Decision{Rounding: d.Rounding, Points: d.Points, Shares: []loyalty.Share{{Fen: weight.Int64(), Factor: 1}}}
-	return min(stays.Uncapped(0), o.Points)
-}
-
 // rest says what an order still earns of which a part was refunded: why a refund
 // took back less than one would think, or nothing at all.
 func (t *teller) rest(o *loyalty.Order) {
 	_, known := Recomputed(&o.Decision, o.Amount)
 	if left := o.Amount - o.Refunded; known && o.Refunded > 0 && left > 0 && o.Points > 0 {
-		t.say("剩余 %s 按订单当时的会员规则应得 %s。", "The %s that are left earn %s by the order's programme.", yuan(left), points(kept(o)))
+		t.say("剩余 %s 按订单当时的会员规则应得 %s。", "The %s that are left earn %s by the order's programme.", yuan(left), points(o.Decision.Kept(left, o.Amount, o.Points)))
 	}
 }
