@@ -132,15 +132,21 @@ func (r *linearRun) await(answered int) bool {
 
 // call makes a call and records it. Of those that had no answer most are
 // repeated until there is one: then the call and its repeats are one call, with
-// the last answer, as the key is the same. The others stay unknown; they are
-// few, because the checker has to try them everywhere.
+// the last answer, as the key is the same, unless that is a refusal. The others
+// stay unknown; they are few, because the checker has to try them everywhere.
 func (r *linearRun) call(me *int, rng *rand.Rand, in linearInput) (answered bool) {
 	asked, insist, lost := r.spell(in, rng), rng.IntN(5) > 0, false
 	from := time.Since(r.began)
 	for time.Since(r.began)-from < patience {
+		again := time.Since(r.began)
 		out, what := r.attempt(rng, in, asked)
 		switch what {
 		case linearAnswered:
+			if lost && out.code != 0 { // what was lost may have been booked, and undone before this was refused
+				r.record(op(*me, from.Nanoseconds(), linearForever, in, linearOutput{unknown: true}))
+				*me = int(r.clients.Add(1)) - 1
+				from = again
+			}
 			r.record(op(*me, from.Nanoseconds(), time.Since(r.began).Nanoseconds(), in, out))
 			return true
 		case linearLost:

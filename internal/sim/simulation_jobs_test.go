@@ -69,7 +69,6 @@ func (l *simLook) ParkedRefunds(ctx context.Context, merchant string, before loy
 // goroutines submit what a job found, so one fault at most is planned
 // beforehand and none is drawn.
 func (r *simRun) runJobs() {
-	const standard = 5
 	r.count("rounds of jobs")
 	r.faults.begin()
 	r.truth.begin()
@@ -78,7 +77,7 @@ func (r *simRun) runJobs() {
 		r.faults.planOne(r.rng, r.faults.tenths > 0)
 	}
 	r.faults.quiet = true
-	for i := range standard {
+	for i := range (&jobs.Worker{}).Standard() {
 		for _, merchant := range []string{simMerchant, simStrict} {
 			r.runJob(i, merchant)
 		}
@@ -90,6 +89,7 @@ func (r *simRun) runJobs() {
 
 func (r *simRun) runJob(i int, merchant string) {
 	const patienceOfJobs = 20
+	name := (&jobs.Worker{}).Standard()[i].Name
 	for try := 1; ; try++ {
 		look := &simLook{Look: r.life.store, single: r.post.workers == 1}
 		if r.plant.look != nil {
@@ -120,7 +120,7 @@ func (r *simRun) runJob(i int, merchant string) {
 		}
 		time.Sleep(time.Second)
 	}
-	if i == 0 {
+	if name == jobs.Due {
 		for _, m := range r.model.dump().Members {
 			if m.Merchant == merchant && m.NextDueAt <= r.clock.instant() {
 				r.problem("jobs", "member %d is due since %d, and no job has seen it", m.ID, m.NextDueAt)

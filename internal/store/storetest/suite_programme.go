@@ -210,8 +210,8 @@ var programmeCorruptions = []struct{ query, restore, field string }{
 	{"UPDATE member SET level_moves = level_moves + 1 WHERE member_id = 1", "UPDATE member SET level_moves = level_moves - 1 WHERE member_id = 1", "level moves"},
 	{"UPDATE level_move SET to_level = to_level + 1 WHERE member_id = 1 AND move_no = 1", "UPDATE level_move SET to_level = to_level - 1 WHERE member_id = 1 AND move_no = 1", "level move 1 level"},
 	{"UPDATE level_move SET move_no = 9 WHERE member_id = 1 AND move_no = 1", "UPDATE level_move SET move_no = 1 WHERE member_id = 1 AND move_no = 9", "level move 9 number"},
-	{"UPDATE tally SET points = points + 1 WHERE member_id = 1 AND name = 'rule' AND day = 0", "UPDATE tally SET points = points - 1 WHERE member_id = 1 AND name = 'rule' AND day = 0", "tally rule of 0"},
-	{"UPDATE tally SET name = 'x' WHERE member_id = 1 AND name = 'rule' AND day = 0", "UPDATE tally SET name = 'rule' WHERE member_id = 1 AND name = 'x'", "tally rule of 0"},
+	{"UPDATE tally SET points = points + 1 WHERE member_id = 1 AND name = 'rule' AND day = -9223372036854775808", "UPDATE tally SET points = points - 1 WHERE member_id = 1 AND name = 'rule' AND day = -9223372036854775808", "tally rule of -9223372036854775808"},
+	{"UPDATE tally SET name = 'x' WHERE member_id = 1 AND name = 'rule' AND day = -9223372036854775808", "UPDATE tally SET name = 'rule' WHERE member_id = 1 AND name = 'x'", "tally rule of -9223372036854775808"},
 }
 
 func testProgrammeCorruption(t *testing.T, e *Engine) {
