@@ -127,9 +127,13 @@ func earned(entries []loyalty.Entry) int64 {
 	return s.Granted - s.TakenOff
 }
 
-// sameLedger compares entries but for the version that their records name.
+// sameLedger compares entries but for the version that their records name, and
+// for records where there were none yet.
 func sameLedger(a, b []loyalty.Entry) bool {
 	return slices.EqualFunc(a, b, func(x, y loyalty.Entry) bool {
+		if x.Decision == nil {
+			y.Decision = nil
+		}
 		x.Decision, y.Decision = withoutVersion(x.Decision), withoutVersion(y.Decision)
 		return reflect.DeepEqual(x, y)
 	})
