@@ -34,8 +34,10 @@ type Decision struct {
 	Rounding Rounding `json:"rounding,omitempty"` // "" is down
 	Growth   Fraction `json:"growth,omitzero"`
 	Fen      int64    `json:"fen,omitempty"` // the amount, where the rule decided
-	// At is when it was decided, where an order is booked later than that.
-	At Instant `json:"at,omitempty"`
+	// At is when it was decided, where an order is booked later than that. Place is
+	// the number of the entry before which an order without one was decided.
+	At    Instant `json:"at,omitempty"`
+	Place int64   `json:"place,omitempty"`
 	// Open says that the caller of an order named no points; Asked is what the
 	// caller of a refund named.
 	Open  bool  `json:"open,omitempty"`
@@ -275,7 +277,7 @@ func (d *Decision) String() string {
 
 func (d *Decision) plain() bool {
 	return len(d.Caps)+len(d.Tests)+len(d.Shares) == 0 && d.Points == (Fraction{}) && d.Growth == (Fraction{}) &&
-		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0 && d.At == 0 && len(d.Lines) == 0 && d.Unread == 0
+		d.Rounding == "" && d.Fen == 0 && d.Level == 0 && !d.Open && d.Asked == 0 && d.At == 0 && d.Place == 0 && len(d.Lines) == 0 && d.Unread == 0
 }
 
 // ParseDecision reads what String wrote.

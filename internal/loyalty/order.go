@@ -125,6 +125,9 @@ func (a *account) addOrder(o Order) *Order {
 	if a.now < o.BookedAt {
 		o.Decision.At = a.now
 	}
+	if o.Entry == 0 {
+		o.Decision.Place = a.Entries + 1
+	}
 	a.orders = append(a.orders, o)
 	return &a.orders[len(a.orders)-1]
 }

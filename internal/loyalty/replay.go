@@ -367,12 +367,16 @@ func (r *replay) parkedOnce(o *Order) bool {
 }
 
 // place is before which entry an order row was made, and when: that of its own
-// first entry, else of the first entry after its time.
+// first entry, else the one that its record names, else, for rows from before
+// there were records, the first entry after its time.
 func (r *replay) place(o *Order) (int64, Instant) {
 	if o.Entry != 0 && !r.parkedOnce(o) {
 		return o.Entry, r.h.Entries[o.Entry-1].At
 	}
 	decided := cmp.Or(o.Decision.At, o.BookedAt)
+	if o.Decision.Place != 0 {
+		return o.Decision.Place, decided
+	}
 	i, _ := slices.BinarySearchFunc(r.h.Entries, decided, func(e Entry, at Instant) int {
 		if e.At > at {
 			return 1

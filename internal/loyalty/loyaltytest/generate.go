@@ -228,8 +228,10 @@ func (g *generator) step() Step {
 	case n < 80:
 		if len(g.rollbacks) > 0 && g.chance(15) { // the same call again
 			old := g.rollbacks[max(len(g.rollbacks)-1-g.pick(40), 0)]
-			old.Stamp = step.Stamp
-			return old
+			if old.Merchant == step.Merchant { // each has a clock of its own
+				old.Stamp = step.Stamp
+				return old
+			}
 		}
 		c := g.rollBackStatement(snap.Merchant)
 		step.Command, step.KeyText, step.Rollback = loyalty.Any(c), keyText(c.Who, c.Key()), true

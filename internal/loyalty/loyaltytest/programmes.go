@@ -214,7 +214,7 @@ func ProgrammeChanges(t *testing.T, runs, n int) {
 // it. The jobs have booked what was due before, and look for the idle after.
 func changeAll(t *testing.T, store *Memory, past map[string][]loyalty.PastRules, g *generator, rng *rand.Rand, version int64) {
 	t.Helper()
-	g.now = g.now.Add(time.Hour) // beyond what a clock steps back
+	g.now = g.now.Add(time.Hour) // beyond what a clock steps back, as the minute after it
 	bookAll(t, store, past, g.now)
 	for _, id := range slices.Sorted(maps.Keys(past)) {
 		list := past[id]
@@ -231,6 +231,7 @@ func changeAll(t *testing.T, store *Memory, past map[string][]loyalty.PastRules,
 		past[id] = append(list, loyalty.PastRules{From: at, Snapshot: snap})
 	}
 	bookAll(t, store, past, g.now)
+	g.now = g.now.Add(time.Minute)
 }
 
 func bookAll(t *testing.T, store *Memory, past map[string][]loyalty.PastRules, now time.Time) {
