@@ -95,11 +95,11 @@ func memberLists(d sqldb.Dialect) (texts []string) {
 				set()
 			}
 		}
-		from := s.membersWhere(d, f, 0).from()
-		texts = append(texts, membersCount+from, membersPage+from+membersOrder)
+		where := s.membersWhere(d, f, 0)
+		texts = append(texts, where.count(), where.page())
 	}
 	f := loyalty.MemberFilter{Merchant: "m", Active: &no}
-	return append(texts, membersCount+s.membersWhere(d, f, 0).from())
+	return append(texts, s.membersWhere(d, f, 0).count())
 }
 
 // callbackLists are the lists for every kind of filter.
