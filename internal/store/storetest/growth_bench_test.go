@@ -122,16 +122,19 @@ func (g *growth) queries(b *testing.B) {
 			})
 		}
 	}
-	for _, filter := range []struct {
+	for _, c := range []struct {
 		name   string
+		member func(i int) int64
 		filter loyalty.CouponFilter
-	}{{"all", loyalty.AllCoupons}, {"valid", loyalty.ValidCoupons}} {
-		measure(b, "coupons/"+filter.name, func(i int) error {
-			_, _, err := s.Coupons(ctx, byOpenID(g.spread(i)), now, filter.filter, 1, growthPage)
-			return err
-		})
-		measure(b, "coupons-large/"+filter.name, func(int) error {
-			_, _, err := s.Coupons(ctx, byOpenID(g.large), now, filter.filter, 1, growthPage)
+	}{
+		{"coupons/all", g.spread, loyalty.AllCoupons},
+		{"coupons/valid", g.spread, loyalty.ValidCoupons},
+		{"coupons-large/all", g.ofLarge, loyalty.AllCoupons},
+		{"coupons-large/valid", g.ofLarge, loyalty.ValidCoupons},
+		{"coupons-large/expired", g.ofLarge, loyalty.ExpiredCoupons},
+	} {
+		measure(b, c.name, func(i int) error {
+			_, _, err := s.Coupons(ctx, byOpenID(c.member(i)), now, c.filter, 1, growthPage)
 			return err
 		})
 	}
@@ -197,7 +200,7 @@ func (g *growth) changes(b *testing.B, workers int) {
 	}{
 		{"spread", g.spread},
 		{"new", func(int) int64 { return g.fresh }},
-		{"large", func(int) int64 { return g.large }},
+		{"large", g.ofLarge},
 	} {
 		measure(b, "change-"+of.name+"/lone", func(i int) error { return change(of.member(i)) })
 		b.Run("change-"+of.name+"/64", func(b *testing.B) {

@@ -92,6 +92,9 @@ func grow(b *testing.B, e *storetest.Engine, entries int) *growth {
 // spread is a small member, far from that of the call before.
 func (g *growth) spread(i int) int64 { return g.small + int64(i)*7_919%int64(g.members) }
 
+// ofLarge is the member with the long history, whatever the call.
+func (g *growth) ofLarge(int) int64 { return g.large }
+
 // member is a small member as callers name it.
 func (g *growth) member(i int) loyalty.Who {
 	return loyalty.Who{Merchant: "m", OpenID: growthOpenID(g.spread(i))}
