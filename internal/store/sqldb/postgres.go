@@ -29,6 +29,9 @@ var sessionDefaults = map[string]string{
 	// A process that hangs inside a transaction holds its members' locks; after
 	// this the server ends it and the others go on.
 	"idle_in_transaction_session_timeout": "60s",
+	// Statements here touch few rows or are simple. Where the planner expects
+	// more, compiling took up to a second and saved some milliseconds.
+	"jit": "off",
 }
 
 func openPostgres(ctx context.Context, url string) (*pgxpool.Pool, error) {

@@ -275,6 +275,22 @@ func TestWritersTakeTurns(t *testing.T) {
 	})
 }
 
+// A plan that looks dear is compiled by a server that was not told better, which
+// takes longer than running it.
+func TestSessionDefaults(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	for _, c := range []struct{ url, jit string }{{url, "off"}, {url + "&jit=on", "on"}} {
+		var jit string
+		if err := open(t, c.url).Read().QueryRow(t.Context(), "SELECT current_setting('jit')").Scan(&jit); err != nil {
+			t.Fatal(err)
+		}
+		if jit != c.jit {
+			t.Errorf("jit is %s, want %s", jit, c.jit)
+		}
+	}
+}
+
 func TestClosed(t *testing.T) {
 	eachEngine(t, func(t *testing.T, db *DB) {
 		if err := db.Ping(t.Context()); err != nil {

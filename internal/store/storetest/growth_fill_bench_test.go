@@ -89,8 +89,17 @@ func grow(b *testing.B, e *storetest.Engine, entries int) *growth {
 	return g
 }
 
-// spread is a small member, far from that of the call before.
-func (g *growth) spread(i int) int64 { return g.small + int64(i)*7_919%int64(g.members) }
+// spread is a small member that is not disabled, far from that of the call
+// before.
+func (g *growth) spread(i int) int64 {
+	at := i * 7_919 % g.members
+	if growthDisabled(at) {
+		at--
+	}
+	return g.small + int64(at)
+}
+
+func growthDisabled(i int) bool { return i%50 == 49 }
 
 // ofLarge is the member with the long history, whatever the call.
 func (g *growth) ofLarge(int) int64 { return g.large }
@@ -178,7 +187,7 @@ func (g *growth) fillSmall(b *testing.B, i, round int) {
 			g.change(b, who, k, "event_add", 10, at)
 		}
 	}
-	if round == growthRounds-1 && i%50 == 49 {
+	if round == growthRounds-1 && growthDisabled(i) {
 		g.add(b, loyalty.Any(loyalty.SetStatus{Who: who, Status: loyalty.Disabled}), time.Now())
 	}
 }
