@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/memberd/memberd/internal/doortest"
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
@@ -235,7 +236,7 @@ func TestOrderSentences(t *testing.T) {
 		eachOnce(t, c.name, x)
 		fmt.Fprintf(&b, "# %s\n%s\n", c.name, text(x))
 	}
-	golden(t, "orders", b.String())
+	doortest.Golden(t, "orders", b.String())
 }
 
 // A record that does not come to what was booked is said to be wrong.

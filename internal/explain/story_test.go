@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/memberd/memberd/internal/doortest"
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/loyalty/loyaltytest"
 )
@@ -44,7 +45,7 @@ func TestEntrySentences(t *testing.T) {
 			fmt.Fprintf(&b, "# %s %s\n%s\n", name, o.No, text(x))
 		}
 	}
-	golden(t, "entries", b.String())
+	doortest.Golden(t, "entries", b.String())
 }
 
 type story struct {

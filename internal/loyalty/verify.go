@@ -30,9 +30,9 @@ type Verifier struct {
 	firstBack map[OrderKey]int64
 	parked    []Order
 	orders    map[OrderKey]*Order
-	sums      map[OrderKey]*Order // of booked refunds, by their order
-	claims    map[int64]int64     // coupons by template
-	counted   map[int64]counted   // by entry
+	sums      map[OrderKey]*Order  // of booked refunds, by their order
+	claims    map[int64]int64      // coupons by template
+	counted   map[int64][]TallyKey // what entries count into, by number
 	tallies   map[TallyKey]int64
 	at        Instant
 	found     []Difference
@@ -54,7 +54,7 @@ func NewVerifier(member int64) *Verifier {
 		want: Member{ID: member}, lots: map[LotKey]Lot{}, lapsed: map[LotKey]Lapsed{},
 		ownLot: map[int64]LotKey{}, reversed: map[int64]int64{}, stored: map[int64]int64{}, amounts: map[int64]int64{},
 		grants: map[int64]Entry{}, refunded: map[OrderKey]int64{}, firstBack: map[OrderKey]int64{}, orders: map[OrderKey]*Order{},
-		sums: map[OrderKey]*Order{}, claims: map[int64]int64{}, counted: map[int64]counted{}, tallies: map[TallyKey]int64{},
+		sums: map[OrderKey]*Order{}, claims: map[int64]int64{}, counted: map[int64][]TallyKey{}, tallies: map[TallyKey]int64{},
 	}
 }
 

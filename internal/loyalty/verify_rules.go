@@ -5,28 +5,19 @@ import (
 	"reflect"
 )
 
-// counted is an entry that counts against caps.
-type counted struct {
-	keys   []TallyKey
-	amount int64
-}
-
 // decision checks an entry against the record of why it is what it is.
 func (v *Verifier) decision(e Entry, name func(string) string) {
 	d := e.Decision
 	if d == nil {
 		return
 	}
-	keys := d.counts(e.Event)
-	if len(keys) > 0 {
-		v.counted[e.No] = counted{keys, e.Amount}
-	}
 	for _, c := range d.Caps {
 		if k, counts := c.tally(e.Event); counts {
 			v.equal(name("used of its cap before"), c.Before, v.tallies[k])
 		}
 	}
-	for _, k := range keys {
+	v.counted[e.No] = d.counts(e.Event)
+	for _, k := range v.counted[e.No] {
 		v.tallies[k] += e.Amount
 	}
 	// The record of an order stands with the order.
@@ -37,7 +28,7 @@ func (v *Verifier) decision(e Entry, name func(string) string) {
 
 // reversal lowers what an entry had counted.
 func (v *Verifier) reversal(no, points int64) {
-	for _, k := range v.counted[no].keys {
+	for _, k := range v.counted[no] {
 		v.tallies[k] -= points
 	}
 }

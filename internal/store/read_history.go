@@ -3,22 +3,10 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
 )
-
-// The merchant is compared in a way that no index helps with: see purgeKeys.
-var selectNextMember = `SELECT ` + prefixed("m", memberColumns) + `,
-	coalesce(p.birth_month, 0),
-	coalesce(p.birth_day, 0)
-	FROM member m
-	LEFT JOIN member_profile p ON p.member_id = m.member_id
-	WHERE m.merchant_id || '' = ?
-		AND m.member_id > ?
-	ORDER BY m.member_id
-	LIMIT 1`
 
 // selectOrdersPlain leaves the papers out.
 var selectOrdersPlain = `SELECT ` + prefixed("o", orderColumns) + `,
@@ -39,15 +27,11 @@ func (s *Store) History(ctx context.Context, merchant string, afterMember int64)
 		return h, false, fmt.Errorf("read history: %w", err)
 	}
 	defer tx.Close()
-	var month int64
-	err = each(ctx, tx, func(row scanner) error {
-		found = true
-		return row.Scan(append(memberFields(&h.Member), &month, &h.Day)...)
-	}, selectNextMember, merchant, afterMember)
-	if err != nil || !found {
+	page, err := members(ctx, tx, merchant, afterMember, 1)
+	if err != nil || len(page) == 0 {
 		return loyalty.History{}, false, wrapped("read history", err)
 	}
-	h.Month = time.Month(month)
+	h.Member, h.Month, h.Day = page[0].Member, page[0].Month, page[0].Day
 	if err := s.readHistory(ctx, tx, &h); err != nil {
 		return loyalty.History{}, false, fmt.Errorf("history of member %d: %w", h.Member.ID, err)
 	}

@@ -49,7 +49,9 @@ func (s *Store) SettingsVersions(ctx context.Context, merchant string) (list []S
 }
 
 const selectSettingsAt = `
-	SELECT settings
+	SELECT
+		settings,
+		changed_at
 	FROM settings_history
 	WHERE merchant_id = ?
 		AND version = ?`
@@ -60,21 +62,39 @@ var ErrNoVersion = errors.New("there is no such version of the settings")
 // SettingsAt is a version of a merchant's settings, the present one or an older
 // one. What later builds have added to settings has its default there.
 // ErrNoVersion when there is no such version, or no such merchant.
-func (s *Store) SettingsAt(ctx context.Context, merchant string, version int64) (_ loyalty.Settings, err error) {
+func (s *Store) SettingsAt(ctx context.Context, merchant string, version int64) (loyalty.Settings, error) {
+	settings, _, err := s.settingsAt(ctx, merchant, version)
+	return settings, err
+}
+
+// Programme is a version of a merchant's settings and since when it has been
+// in force, in real time. The settings are nil, without an error, where that
+// version was not kept or there never was one.
+func (s *Store) Programme(ctx context.Context, merchant string, version int64) (*loyalty.Settings, loyalty.Instant, error) {
+	settings, since, err := s.settingsAt(ctx, merchant, version)
+	switch {
+	case errors.Is(err, ErrNoVersion):
+		return nil, 0, nil
+	case err != nil:
+		return nil, 0, err
+	}
+	return &settings, since, nil
+}
+
+func (s *Store) settingsAt(ctx context.Context, merchant string, version int64) (settings loyalty.Settings, since loyalty.Instant, err error) {
 	defer func() { err = outage(err) }()
 	var document string
-	err = s.db.Read().QueryRow(ctx, selectSettingsAt, merchant, version).Scan(&document)
+	err = s.db.Read().QueryRow(ctx, selectSettingsAt, merchant, version).Scan(&document, &since)
 	if errors.Is(err, sqldb.ErrNoRows) {
-		return loyalty.Settings{}, ErrNoVersion
+		return settings, 0, ErrNoVersion
 	}
-	var settings loyalty.Settings
 	if err == nil {
 		settings, err = loyalty.ParseSettings(document)
 	}
 	if err != nil {
-		return loyalty.Settings{}, fmt.Errorf("settings of merchant %s, version %d: %w", merchant, version, err)
+		return settings, 0, fmt.Errorf("settings of merchant %s, version %d: %w", merchant, version, err)
 	}
-	return settings, nil
+	return settings, since, nil
 }
 
 var selectEntryOfMerchant = `SELECT ` + prefixed("e", entryColumns) + `
@@ -144,15 +164,7 @@ func (s *Store) standings(ctx context.Context, merchant string, after int64, lab
 		return nil, err
 	}
 	defer tx.Close()
-	var page []Standing
-	err = each(ctx, tx, func(row scanner) error {
-		var m Standing
-		var month int64
-		err := row.Scan(append(memberFields(&m.Member), &month, &m.Day)...)
-		m.Month = time.Month(month)
-		page = append(page, m)
-		return err
-	}, selectStandings, merchant, after, int64(standingPage))
+	page, err := members(ctx, tx, merchant, after, standingPage)
 	if err != nil || !labels || len(page) == 0 {
 		return page, err
 	}
@@ -169,5 +181,18 @@ func (s *Store) standings(ctx context.Context, merchant string, after int64, lab
 		}
 		return err
 	}, labelsListed(tx.Dialect()), sqldb.List(tx.Dialect(), ids))
+	return page, err
+}
+
+// members are a merchant's next members by number, without labels.
+func members(ctx context.Context, q sqldb.Queryer, merchant string, after, limit int64) (page []Standing, err error) {
+	err = each(ctx, q, func(row scanner) error {
+		var m Standing
+		var month int64
+		err := row.Scan(append(memberFields(&m.Member), &month, &m.Day)...)
+		m.Month = time.Month(month)
+		page = append(page, m)
+		return err
+	}, selectStandings, merchant, after, limit)
 	return page, err
 }

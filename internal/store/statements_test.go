@@ -56,7 +56,7 @@ func shared(d sqldb.Dialect) map[string][]string {
 		"selectEntryByNo": selectEntryByNo, "selectCouponBySeq": selectCouponBySeq,
 		"selectMembersVersion": selectMembersVersion, "selectMemberRowsFrom": selectMemberRowsFrom, "updateMembersVersion": updateMembersVersion,
 		"selectSettingsVersions": selectSettingsVersions, "selectSettingsAt": selectSettingsAt, "selectEntryOfMerchant": selectEntryOfMerchant,
-		"selectNextMember": selectNextMember, "selectStandings": selectStandings, "selectOrdersPlain": selectOrdersPlain,
+		"selectStandings": selectStandings, "selectOrdersPlain": selectOrdersPlain,
 		"verifyMoves": verifyMoves, "verifyTallies": verifyTallies,
 		"selectDayMembers": selectDayMembers, "selectDayKeys": selectDayKeys, "selectKeyUsed": selectKeyUsed,
 	} {

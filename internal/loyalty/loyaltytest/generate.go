@@ -44,10 +44,7 @@ func Merchants() []*loyalty.Snapshot {
 			s.Orders = loyalty.OrderRules{Score: loyalty.ScoreRule, EarlyRefund: loyalty.EarlyPark, ParkDays: 10}
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 20}
 			s.Points.Rounding, s.Points.Caps.PerDay = loyalty.RoundNearest, 700
-			s.Points.Multipliers = []loyalty.Multiplier{
-				{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
-				{ID: "weekend", Factor: 15_000, When: loyalty.Condition{Weekdays: []int{6, 7}}},
-			}
+			s.Points.Multipliers = daysOnly()
 		}),
 		build("negative", 40*day, func(s *loyalty.Settings) {
 			s.Clawback, s.GiveBack = loyalty.ClawbackNegative, loyalty.GiveBackVoid
@@ -71,12 +68,7 @@ func Merchants() []*loyalty.Snapshot {
 			s.Points.Rate = loyalty.Fraction{Num: 2, Den: 3}
 			s.Orders.Score, s.Points.Rounding, s.Points.Combine = loyalty.ScoreRule, loyalty.RoundUp, loyalty.CombineAdd
 			s.Points.Caps.PerOrder = 250
-			s.Points.Multipliers = []loyalty.Multiplier{
-				{ID: "level", Factor: 12_500, When: loyalty.Condition{Levels: []int64{2, 3, 4, 5, 6, 7}}},
-				{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
-				{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
-				{ID: "label", Factor: 5_000, When: loyalty.Condition{Labels: []string{"标签1", "标签2", "标签3"}}},
-			}
+			s.Points.Multipliers = goodsAndLabels()
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingMonths, N: 1}
 		}), "app-a", "app-b"),
 		told(build("waiting", -7*day, func(s *loyalty.Settings) {
@@ -89,11 +81,7 @@ func Merchants() []*loyalty.Snapshot {
 			s.OwnLotOnly, s.Clawback = true, loyalty.ClawbackNegative
 			s.Orders.Score, s.Points.Basis, s.Points.Combine = loyalty.ScoreRule, loyalty.BasisGoods, loyalty.CombineMultiply
 			s.Points.Caps = loyalty.Caps{PerOrder: 300, PerMember: 20_000}
-			s.Points.Multipliers = []loyalty.Multiplier{
-				{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
-				{ID: "tobacco", Factor: 0, When: loyalty.Condition{BarCodes: []string{"6901028004770"}}},
-				{ID: "store", Factor: 13_333, When: loyalty.Condition{Stores: []string{"18756"}}},
-			}
+			s.Points.Multipliers = goodsAndStores()
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.RollingDays, N: 15}
 		}),
 		build("no-rule", 0, func(s *loyalty.Settings) {
@@ -101,6 +89,33 @@ func Merchants() []*loyalty.Snapshot {
 			s.Points.Until = loyalty.InstantOf(start.AddDate(0, 2, 0))
 			s.Points.Validity = loyalty.Validity{Kind: loyalty.Unlimited}
 		}),
+	}
+}
+
+// daysOnly looks at birthdays and the calendar.
+func daysOnly() []loyalty.Multiplier {
+	return []loyalty.Multiplier{
+		{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
+		{ID: "weekend", Factor: 15_000, When: loyalty.Condition{Weekdays: []int{6, 7}}},
+	}
+}
+
+// goodsAndLabels asks for everything that has to be loaded.
+func goodsAndLabels() []loyalty.Multiplier {
+	return []loyalty.Multiplier{
+		{ID: "level", Factor: 12_500, When: loyalty.Condition{Levels: []int64{2, 3, 4, 5, 6, 7}}},
+		{ID: "birthday", Factor: 20_000, When: loyalty.Condition{Birthday: loyalty.BirthdayMonth}},
+		{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
+		{ID: "label", Factor: 5_000, When: loyalty.Condition{Labels: []string{"标签1", "标签2", "标签3"}}},
+	}
+}
+
+// goodsAndStores divides an order by its goods.
+func goodsAndStores() []loyalty.Multiplier {
+	return []loyalty.Multiplier{
+		{ID: "fresh", Factor: 20_000, When: loyalty.Condition{Categories: []string{"fresh"}}},
+		{ID: "tobacco", Factor: 0, When: loyalty.Condition{BarCodes: []string{"6901028004770"}}},
+		{ID: "store", Factor: 13_333, When: loyalty.Condition{Stores: []string{"18756"}}},
 	}
 }
 
