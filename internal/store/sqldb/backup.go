@@ -51,13 +51,14 @@ func (db *DB) Backup(ctx context.Context, file string) (err error) {
 // vacuumInto uses a connection of its own: the readers' cannot write, not even
 // elsewhere, and the writer's would stop all changes until the copy is done.
 func (db *DB) vacuumInto(ctx context.Context, file string) (err error) {
-	pool, err := openPool(db.lite.path, commonPragmas, 1)
+	conn, err := openConn(db.lite.path, commonPragmas)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, pool.Close()) }()
-	_, err = pool.ExecContext(ctx, "VACUUM INTO ?", file)
-	return err
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer interruptAfter(ctx, conn)()
+	_, err = conn.Exec("VACUUM INTO ?", file)
+	return errors.Join(ctx.Err(), err)
 }
 
 func syncDir(dir string) error {

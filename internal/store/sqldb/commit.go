@@ -61,18 +61,19 @@ func (tx *Tx) Commit(ctx context.Context) error {
 		}
 		return nil
 	}
-	return tx.commitSQLite(ctx)
+	return tx.commitSQLite()
 }
 
 // commitSQLite sends COMMIT and, when that fails, ROLLBACK by hand, because the
 // answer to the second tells what the first did.
-func (tx *Tx) commitSQLite(ctx context.Context) error {
-	_, err := tx.conn.exec(ctx, "COMMIT")
+func (tx *Tx) commitSQLite() error {
+	_, err := tx.conn.Exec("COMMIT")
 	if err == nil {
+		tx.db.lite.checkpoints.committed(tx.conn.LogPages())
 		tx.db.lite.release(false)
 		return nil
 	}
-	_, undo := tx.conn.exec(ctx, "ROLLBACK")
+	_, undo := tx.conn.Exec("ROLLBACK")
 	tx.db.lite.release(undo != nil)
 	return &CommitError{Err: err, RolledBack: undo == nil || sqliteRolledBack(err)}
 }

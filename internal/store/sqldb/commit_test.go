@@ -114,7 +114,7 @@ func TestSQLiteCommitOutcome(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.lite.writer.conn.ExecContext(t.Context(), "PRAGMA foreign_keys(1)"); err != nil {
+	if _, err := db.lite.writer.Exec("PRAGMA foreign_keys(1)"); err != nil {
 		t.Fatal(err)
 	}
 	tx = begin(t, db)
@@ -135,7 +135,7 @@ func TestSQLiteCommitOutcome(t *testing.T) {
 	}
 	// COMMIT on a connection that has no transaction stands for an engine that
 	// ended it by itself and does not say why.
-	if _, err := db.lite.writer.conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+	if _, err := db.lite.writer.Exec("ROLLBACK"); err != nil {
 		t.Fatal(err)
 	}
 	if err := tx.Commit(t.Context()); err == nil || CommitOutcome(err) {
@@ -159,7 +159,7 @@ func TestSQLiteFull(t *testing.T) {
 	if err := tx.Commit(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.lite.writer.conn.ExecContext(t.Context(), "PRAGMA max_page_count(3)"); err != nil {
+	if _, err := db.lite.writer.Exec("PRAGMA max_page_count(3)"); err != nil {
 		t.Fatal(err)
 	}
 	tx = begin(t, db)

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/memberd/memberd/internal/store/sqldb/lite"
 )
 
 // Class is what an error of the database asks of the caller.
@@ -150,13 +152,16 @@ func classifySQLite(code int) Class {
 	return Other
 }
 
-// sqliteCode is the extended result code of an error of SQLite.
+// sqliteCode is the extended result code of an error of SQLite, ours or that of
+// the driver which OpenSQL hands out.
 func sqliteCode(err error) (int, bool) {
-	e, ok := errors.AsType[*sqlite.Error](err)
-	if !ok {
-		return 0, false
+	if e, ok := errors.AsType[*lite.Error](err); ok {
+		return e.Code, true
 	}
-	return e.Code(), true
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code(), true
+	}
+	return 0, false
 }
 
 func isTxDone(err error) bool {

@@ -121,7 +121,7 @@ func TestSQLiteBusyIsAgain(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	holder, waiter := open(t, "sqlite:"+path), open(t, "sqlite:"+path)
-	if _, err := waiter.lite.writer.conn.ExecContext(t.Context(), "PRAGMA busy_timeout(10)"); err != nil {
+	if _, err := waiter.lite.writer.Exec("PRAGMA busy_timeout(10)"); err != nil {
 		t.Fatal(err)
 	}
 	tx := begin(t, holder)

@@ -45,7 +45,6 @@ func TestSQLitePragmas(t *testing.T) {
 	tx := begin(t, db)
 	for pragma, want := range map[string][2]int64{ // writer, reader
 		"synchronous": {2, 2}, "busy_timeout": {5000, 5000}, "foreign_keys": {0, 0}, "temp_store": {2, 2},
-		"wal_autocheckpoint": {4000, 4000}, "query_only": {0, 1}, "cache_size": {-65536, -16384},
 	} {
 		for i, q := range []Queryer{tx, db.Read()} {
 			var got int64

@@ -2,9 +2,11 @@ package sqldb
 
 import (
 	"context"
-	"database/sql"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/memberd/memberd/internal/store/sqldb/lite"
 )
 
 // Reader runs single reading statements, each on whichever connection is free
@@ -31,18 +33,16 @@ func (r *Reader) Query(ctx context.Context, query string, args ...any) (Rows, er
 		}
 		return pgRows{rows}, nil
 	}
-	ctx, err := unwatched(ctx)
+	conn, err := r.db.lite.readers.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	stmt, err := r.db.lite.stmts.get(ctx, query)
+	rows, err := conn.Query(query, args...)
 	if err != nil {
+		r.db.lite.readers.put(conn)
 		return nil, err
 	}
-	if stmt == nil {
-		return sqlRows(r.db.lite.readers.QueryContext(ctx, query, args...))
-	}
-	return sqlRows(stmt.QueryContext(ctx, args...))
+	return &pooledRows{rows, func() { r.db.lite.readers.put(conn) }}, nil
 }
 
 // QueryRow runs a reading statement of which only the first row matters.
@@ -54,7 +54,7 @@ func (r *Reader) QueryRow(ctx context.Context, query string, args ...any) Row {
 // belongs to one goroutine and must be closed.
 type ReadTx struct {
 	db   *DB
-	lite *sql.Tx
+	lite *lite.Conn // nil once closed
 	pg   pgx.Tx
 }
 
@@ -71,12 +71,24 @@ func (db *DB) ReadTx(ctx context.Context) (*ReadTx, error) {
 	if db.pg != nil {
 		tx.pg, err = db.pg.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	} else {
-		tx.lite, err = db.lite.readers.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+		tx.lite, err = db.lite.snapshot(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return tx, nil
+}
+
+func (db *sqliteDB) snapshot(ctx context.Context) (*lite.Conn, error) {
+	conn, err := db.readers.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec("BEGIN"); err != nil {
+		db.readers.put(conn)
+		return nil, err
+	}
+	return conn, nil
 }
 
 // Dialect says which engine this is.
@@ -91,13 +103,23 @@ func (tx *ReadTx) Query(ctx context.Context, query string, args ...any) (Rows, e
 		}
 		return pgRows{rows}, nil
 	}
-	stmt, ok := tx.db.lite.stmts.stmts.Load(query)
-	if !ok {
-		// Not prepared through the pool here: with every reading connection in
-		// a snapshot, each would wait for another one.
-		return sqlRows(tx.lite.QueryContext(ctx, query, args...))
+	switch {
+	case tx.db.closed.Load():
+		return nil, ErrClosed
+	case tx.lite == nil:
+		return nil, ErrTxDone
 	}
-	return sqlRows(tx.lite.StmtContext(ctx, stmt.(*sql.Stmt)).QueryContext(ctx, args...))
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	rows, err := tx.lite.Query(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Done() == nil {
+		return rows, nil
+	}
+	return &watchedRows{rows, ctx, interruptAfter(ctx, tx.lite)}, nil
 }
 
 // QueryRow runs a reading statement of which only the first row matters.
@@ -107,24 +129,85 @@ func (tx *ReadTx) QueryRow(ctx context.Context, query string, args ...any) Row {
 
 // Close ends the snapshot. Closing it again does nothing.
 func (tx *ReadTx) Close() error {
-	var err error
 	if tx.pg != nil {
-		err = tx.pg.Rollback(context.Background())
-	} else {
-		err = tx.lite.Rollback()
-	}
-	if isTxDone(err) {
+		if err := tx.pg.Rollback(context.Background()); !isTxDone(err) {
+			return err
+		}
 		return nil
+	}
+	if tx.lite == nil {
+		return nil
+	}
+	conn := tx.lite
+	tx.lite = nil
+	_, err := conn.Exec("ROLLBACK")
+	tx.db.lite.readers.put(conn)
+	return err
+}
+
+// pooledRows gives their connection back when they end.
+type pooledRows struct {
+	*lite.Rows
+	release func() // nil once called
+}
+
+func (r *pooledRows) Next() bool { return r.Rows.Next() || r.end() }
+
+func (r *pooledRows) Close() error {
+	err := r.Rows.Close()
+	r.end()
+	return err
+}
+
+func (r *pooledRows) end() bool {
+	if r.release != nil {
+		r.release()
+		r.release = nil
+	}
+	return false
+}
+
+// watchedRows fail when their context ends.
+type watchedRows struct {
+	*lite.Rows
+	ctx     context.Context
+	unwatch func()
+}
+
+func (r *watchedRows) Next() bool {
+	if r.Rows.Next() {
+		return true
+	}
+	r.unwatch()
+	return false
+}
+
+func (r *watchedRows) Err() error {
+	err := r.Rows.Err()
+	if ctxErr := r.ctx.Err(); err != nil && ctxErr != nil {
+		return ctxErr
 	}
 	return err
 }
 
-// sqlRows keeps a nil *sql.Rows from becoming a Rows that is not nil.
-func sqlRows(rows *sql.Rows, err error) (Rows, error) {
-	if err != nil {
-		return nil, err
-	}
-	return rows, nil
+func (r *watchedRows) Close() error {
+	r.unwatch()
+	return r.Rows.Close()
+}
+
+// interruptAfter interrupts conn when ctx ends, until unwatch was called. After
+// that no interruption is on its way any more, which would hit a stranger.
+func interruptAfter(ctx context.Context, conn *lite.Conn) (unwatch func()) {
+	fired := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		conn.Interrupt()
+		close(fired)
+	})
+	return sync.OnceFunc(func() {
+		if !stop() {
+			<-fired
+		}
+	})
 }
 
 // row is the first row of a query, and the query's error until Scan asks.

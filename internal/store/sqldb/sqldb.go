@@ -116,7 +116,7 @@ func (db *DB) OpenSQL() (*sql.DB, error) {
 	if db.pg != nil {
 		return stdlib.OpenDBFromPool(db.pg), nil
 	}
-	return openPool(db.lite.path, writerPragmas, 2)
+	return openSQL(db.lite.path)
 }
 
 // Ping answers whether the database can be reached, through the reading side.

@@ -3,7 +3,6 @@ package sqldb
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,11 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 
-	_ "modernc.org/sqlite" // the driver, in Go: no C compiler, one static binary
+	_ "modernc.org/sqlite" // the driver, for openSQL
+
+	"github.com/memberd/memberd/internal/store/sqldb/lite"
 )
 
 // What every connection is told. journal_mode is stored in the file; all else
@@ -27,27 +27,27 @@ var commonPragmas = []string{
 	"foreign_keys(0)",              // the domain keeps references; checking them would cost a look-up per row
 	"secure_delete(FAST)",          // an erased member's nickname leaves no bytes behind in its page; costs no extra page
 	"temp_store(MEMORY)",           // sorting personal data leaves no temporary file behind
-	"wal_autocheckpoint(4000)",     // 16 MiB instead of 4: hot member rows are rewritten often, so fewer, fuller checkpoints
 	"journal_size_limit(67108864)", // a log that one slow reader let grow is cut back to 64 MiB afterwards
 }
 
 var (
 	// The writer's cache holds the hot pages of indexes: 64 MiB.
-	writerPragmas = append([]string{"cache_size(-65536)"}, commonPragmas...)
+	writerPragmas = slices.Concat(commonPragmas, []string{"cache_size(-65536)"})
 	// Readers are several, so 16 MiB each; query_only makes a writing statement
 	// on the reading side fail instead of competing with the writer.
-	readerPragmas = append([]string{"cache_size(-16384)", "query_only(1)"}, commonPragmas...)
+	readerPragmas = slices.Concat(commonPragmas, []string{"cache_size(-16384)", "query_only(1)"})
 )
 
 // sqliteDB is one connection that writes and several that read.
 type sqliteDB struct {
 	path    string
-	writers *sql.DB
 	turn    chan struct{} // holds one token; who has it owns writer
-	writer  *writeConn    // nil until first used, and after it was discarded
+	writer  *lite.Conn    // nil after it was discarded
 	queue   *queue        // of processes that want to write
-	readers *sql.DB
-	stmts   stmtCache
+	readers *pool
+
+	checkpoints *checkpointer
+	closing     chan struct{}
 }
 
 func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
@@ -61,20 +61,15 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 	if err := makeFile(path); err != nil {
 		return nil, err
 	}
-	db := &sqliteDB{path: path, turn: make(chan struct{}, 1)}
+	db := &sqliteDB{path: path, turn: make(chan struct{}, 1), closing: make(chan struct{})}
 	if db.queue, err = openQueue(path); err != nil {
 		return nil, err
 	}
-	if db.writers, err = openPool(path, writerPragmas, 1); err != nil {
-		return nil, err
-	}
-	if db.readers, err = openPool(path, readerPragmas, max(4, runtime.NumCPU())); err != nil {
-		return nil, errors.Join(err, db.writers.Close())
-	}
-	db.stmts.db = db.readers
 	if err := db.first(ctx); err != nil {
-		return nil, errors.Join(err, db.readers.Close(), db.writers.Close())
+		return nil, errors.Join(err, db.queue.file.Close())
 	}
+	db.readers = newPool(path, max(4, runtime.NumCPU()))
+	db.checkpoints = startCheckpointer(db)
 	db.turn <- struct{}{}
 	return db, nil
 }
@@ -88,17 +83,39 @@ func (db *sqliteDB) first(ctx context.Context) error {
 		return err
 	}
 	defer unlock()
-	if db.writer, err = newWriteConn(ctx, db.writers); err != nil {
+	if db.writer, err = openConn(db.path, writerPragmas); err != nil {
 		return err
 	}
-	var mode string
-	if err := db.writer.conn.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&mode); err != nil {
-		return err
-	}
-	if mode != "wal" {
-		return fmt.Errorf("journal mode is %s, not wal: the file system lacks shared memory", mode)
+	if mode, err := journalMode(db.writer); err != nil || mode != "wal" {
+		if err == nil {
+			err = fmt.Errorf("journal mode is %s, not wal: the file system lacks shared memory", mode)
+		}
+		return errors.Join(err, db.writer.Close())
 	}
 	return nil
+}
+
+func journalMode(conn *lite.Conn) (mode string, err error) {
+	rows, err := conn.Query("PRAGMA journal_mode")
+	if err != nil {
+		return "", err
+	}
+	err = firstRow(rows, nil).Scan(&mode)
+	return mode, err
+}
+
+// openConn opens a connection and tells it the pragmas.
+func openConn(path string, pragmas []string) (*lite.Conn, error) {
+	conn, err := lite.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for _, pragma := range pragmas {
+		if _, err := conn.Exec("PRAGMA " + pragma); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
 }
 
 // makeFile makes the folder and the empty file, because SQLite would make the
@@ -118,128 +135,28 @@ func makeFile(path string) error {
 	return f.Close()
 }
 
-// openPool opens no connection yet. The path goes in as an escaped file: URL,
-// so that ?, # and % in it are part of the name; _dqs=0 makes a misspelt column
-// in double quotes an error, as on PostgreSQL, and not a string.
-func openPool(path string, pragmas []string, size int) (*sql.DB, error) {
-	params := url.Values{"_pragma": pragmas, "_txlock": {"immediate"}, "_dqs": {"0"}}
+// openSQL opens database/sql on the file, for tools that speak nothing else. The
+// path goes in as an escaped file: URL, so that ?, # and % in it are part of the
+// name.
+func openSQL(path string) (*sql.DB, error) {
+	params := url.Values{"_pragma": writerPragmas, "_txlock": {"immediate"}, "_dqs": {"0"}}
 	dsn := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, err
 	}
-	db.SetMaxOpenConns(size)
-	db.SetMaxIdleConns(size) // opening one costs a schema parse and an empty cache
+	db.SetMaxOpenConns(2)
 	return db, nil
 }
 
 func (db *sqliteDB) close() error {
+	close(db.closing)
 	<-db.turn // never put back: who comes later sees closed
+	db.checkpoints.stop()
 	var errs []error
 	if db.writer != nil {
-		errs = append(errs, db.writer.close())
+		errs = append(errs, db.writer.Close())
 	}
 	close(db.turn)
-	return errors.Join(append(errs, db.queue.file.Close(), db.stmts.close(), db.readers.Close(), db.writers.Close())...)
-}
-
-// writeConn is the writing connection with the statements prepared on it. Only
-// the holder of the turn touches it.
-type writeConn struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
-}
-
-func newWriteConn(ctx context.Context, pool *sql.DB) (*writeConn, error) {
-	conn, err := pool.Conn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &writeConn{conn: conn, stmts: make(map[string]*sql.Stmt)}, nil
-}
-
-// prepared returns the statement to run; release ends one that the cache had no
-// room for.
-func (w *writeConn) prepared(ctx context.Context, query string) (stmt *sql.Stmt, release func(), err error) {
-	if stmt, ok := w.stmts[query]; ok {
-		return stmt, func() {}, nil
-	}
-	if stmt, err = w.conn.PrepareContext(ctx, query); err != nil {
-		return nil, nil, err
-	}
-	if len(w.stmts) >= maxCached {
-		return stmt, func() { stmt.Close() }, nil
-	}
-	w.stmts[query] = stmt
-	return stmt, func() {}, nil
-}
-
-func (w *writeConn) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	stmt, release, err := w.prepared(ctx, query)
-	if err != nil {
-		return 0, err
-	}
-	defer release()
-	result, err := stmt.ExecContext(ctx, args...)
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
-}
-
-func (w *writeConn) close() error {
-	return errors.Join(w.closeStmts(), w.conn.Close())
-}
-
-// discard closes the connection to the database itself, which ends whatever it
-// had open; close would leave it in the pool to be used again.
-func (w *writeConn) discard() {
-	_ = w.closeStmts()
-	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
-}
-
-func (w *writeConn) closeStmts() error {
-	var errs []error
-	for _, stmt := range w.stmts {
-		errs = append(errs, stmt.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// stmtCache keeps one *sql.Stmt per text for the reading pool; database/sql
-// prepares it once on each connection that comes to use it. Without it every
-// query would be parsed and planned anew.
-type stmtCache struct {
-	db    *sql.DB
-	stmts sync.Map // text -> *sql.Stmt
-	count atomic.Int64
-}
-
-// get returns nil and no error when the cache is full.
-func (c *stmtCache) get(ctx context.Context, query string) (*sql.Stmt, error) {
-	if stmt, ok := c.stmts.Load(query); ok {
-		return stmt.(*sql.Stmt), nil
-	}
-	if c.count.Load() >= maxCached {
-		return nil, nil
-	}
-	stmt, err := c.db.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	if had, loaded := c.stmts.LoadOrStore(query, stmt); loaded {
-		stmt.Close() // another goroutine was first
-		return had.(*sql.Stmt), nil
-	}
-	c.count.Add(1)
-	return stmt, nil
-}
-
-func (c *stmtCache) close() error {
-	var errs []error
-	c.stmts.Range(func(_, stmt any) bool {
-		errs = append(errs, stmt.(*sql.Stmt).Close())
-		return true
-	})
-	return errors.Join(errs...)
+	return errors.Join(append(errs, db.queue.file.Close(), db.readers.close())...)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/memberd/memberd/internal/store/sqldb/lite"
 )
 
 // ErrTxDone is returned by a transaction that has ended.
@@ -19,7 +21,7 @@ var ErrTxDone = errors.New("sqldb: transaction has ended")
 // after that would each commit alone.
 type Tx struct {
 	db     *DB
-	conn   *writeConn // SQLite
+	conn   *lite.Conn // SQLite
 	pg     pgx.Tx     // PostgreSQL
 	failed error      // the first error of a statement
 	done   bool
@@ -52,7 +54,7 @@ func (db *DB) Write(ctx context.Context) (*Tx, error) {
 }
 
 // begin takes the turn and keeps it when it returns no error.
-func (db *sqliteDB) begin(ctx context.Context) (*writeConn, error) {
+func (db *sqliteDB) begin(ctx context.Context) (*lite.Conn, error) {
 	select {
 	case _, ok := <-db.turn:
 		if !ok {
@@ -61,40 +63,39 @@ func (db *sqliteDB) begin(ctx context.Context) (*writeConn, error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	if err := ctx.Err(); err != nil { // of two that are ready, select takes either
+		db.turn <- struct{}{}
+		return nil, err
+	}
 	if db.writer == nil {
-		conn, err := newWriteConn(ctx, db.writers)
+		conn, err := openConn(db.path, writerPragmas)
 		if err != nil {
 			db.turn <- struct{}{}
 			return nil, err
 		}
 		db.writer = conn
 	}
-	conn := db.writer
-	if err := db.beginInTurn(ctx, conn); err != nil {
-		// A context that ends just after BEGIN did its work gives an error and
-		// an open transaction. Rolling back when there is none is an error
-		// too, and means nothing; a broken connection is replaced.
-		_, undo := conn.exec(context.WithoutCancel(ctx), "ROLLBACK")
-		db.release(undo != nil && Classify(err) != Again)
+	if err := db.beginInTurn(ctx); err != nil {
+		db.release(false)
 		return nil, err
 	}
-	return conn, nil
+	return db.writer, nil
 }
 
 // beginInTurn waits for other processes before it asks for the write lock.
-func (db *sqliteDB) beginInTurn(ctx context.Context, conn *writeConn) error {
+func (db *sqliteDB) beginInTurn(ctx context.Context) error {
 	if err := db.queue.enter(ctx); err != nil {
 		return err
 	}
-	_, err := conn.exec(ctx, "BEGIN IMMEDIATE")
+	_, err := db.writer.Exec("BEGIN IMMEDIATE")
 	return errors.Join(err, db.queue.leave())
 }
 
 // release gives the turn back. A connection in doubt is replaced when the next
 // transaction begins.
 func (db *sqliteDB) release(discard bool) {
-	if discard && db.writer != nil {
-		db.writer.discard()
+	if discard || db.writer.InTransaction() {
+		_ = db.writer.Close() // rolls back whatever it had open
 		db.writer = nil
 	}
 	db.turn <- struct{}{}
@@ -128,6 +129,9 @@ func (tx *Tx) fail(err error) error {
 }
 
 // Exec runs a statement written with ? and returns how many rows it changed.
+// On SQLite it is not interrupted when ctx ends meanwhile: the statements of a
+// batch touch a few rows by key, with the write lock held. Between two of them
+// the context is asked.
 func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
 	if err := tx.usable(); err != nil {
 		return 0, err
@@ -136,25 +140,15 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 		tag, err := tx.pg.Exec(ctx, rebound.get(query), args...)
 		return tag.RowsAffected(), tx.fail(err)
 	}
-	ctx, err := unwatched(ctx)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return 0, tx.fail(err)
 	}
-	n, err := tx.conn.exec(ctx, query, args...)
+	n, err := tx.conn.Exec(query, args...)
 	return n, tx.fail(err)
 }
 
-// unwatched is a context that nobody waits for. database/sql and the driver each
-// start a goroutine for every statement whose context can end, which costs more
-// than most statements of a batch do. These touch a few rows by key, with the
-// write lock held: none is worth interrupting, and between two of them the
-// context is asked.
-func unwatched(ctx context.Context) (context.Context, error) {
-	return context.WithoutCancel(ctx), ctx.Err()
-}
-
-// Query runs a statement written with ? that returns rows. On SQLite a
-// statement must not be run again while its own rows are open.
+// Query runs a statement written with ? that returns rows. As Exec it is not
+// interrupted on SQLite.
 func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error) {
 	if err := tx.usable(); err != nil {
 		return nil, err
@@ -164,22 +158,16 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error
 		if err != nil {
 			return nil, tx.fail(err)
 		}
-		return &txRows{pgRows{rows}, tx, func() {}}, nil
+		return &txRows{pgRows{rows}, tx}, nil
 	}
-	ctx, err := unwatched(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, tx.fail(err)
+	}
+	rows, err := tx.conn.Query(query, args...)
 	if err != nil {
 		return nil, tx.fail(err)
 	}
-	stmt, release, err := tx.conn.prepared(ctx, query)
-	if err != nil {
-		return nil, tx.fail(err)
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	if err != nil {
-		release()
-		return nil, tx.fail(err)
-	}
-	return &txRows{rows, tx, release}, nil
+	return &txRows{rows, tx}, nil
 }
 
 // QueryRow runs a statement that returns rows of which only the first matters.
@@ -190,8 +178,7 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
 // txRows tells the transaction of an error that comes with a row.
 type txRows struct {
 	Rows
-	tx      *Tx
-	release func()
+	tx *Tx
 }
 
 func (r *txRows) Next() bool {
@@ -203,9 +190,7 @@ func (r *txRows) Next() bool {
 }
 
 func (r *txRows) Close() error {
-	err := r.Rows.Close()
-	r.release()
-	return r.tx.fail(err)
+	return r.tx.fail(r.Rows.Close())
 }
 
 // Rollback ends the transaction without a trace. After Commit or Rollback it
@@ -215,15 +200,15 @@ func (tx *Tx) Rollback(ctx context.Context) error {
 		return nil
 	}
 	tx.done = true
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
-	defer cancel()
 	if tx.pg != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+		defer cancel()
 		if err := tx.pg.Rollback(ctx); !isTxDone(err) {
 			return err
 		}
 		return nil
 	}
-	_, err := tx.conn.exec(ctx, "ROLLBACK")
+	_, err := tx.conn.Exec("ROLLBACK")
 	// An error here mostly says that SQLite has rolled back already. Either way
 	// a new connection begins without a transaction.
 	tx.db.lite.release(err != nil)

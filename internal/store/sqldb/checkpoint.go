@@ -1,0 +1,108 @@
+package sqldb
+
+import (
+	"sync/atomic"
+
+	"github.com/memberd/memberd/internal/store/sqldb/lite"
+)
+
+// Sizes of SQLite's log, in pages of 4 KiB.
+const (
+	// checkpointAt is when its pages begin to be copied into the database: 32 MiB.
+	// Pages of busy members are written again and again, so fewer, larger copies
+	// cost less; what a crash leaves behind is read once at the next start.
+	checkpointAt = 8_192
+	// checkpointRest is how little may be left to copy while writers wait.
+	checkpointRest = 256
+	// checkpointPasses is how often that is tried: a writer that is faster than
+	// the copying waits for it in the end.
+	checkpointPasses = 4
+)
+
+// checkpointer copies what was committed from the log into the database, beside
+// the writer instead of in the middle of it. A last small copy has the turn, so
+// that nobody adds to the log meanwhile and the next transaction can begin it
+// anew: without that the log of a server that never rests would grow for ever.
+type checkpointer struct {
+	db    *sqliteDB
+	wake  chan struct{}
+	done  chan struct{} // closed when run has returned
+	pages atomic.Int64  // in the log after the last commit
+}
+
+func startCheckpointer(db *sqliteDB) *checkpointer {
+	c := &checkpointer{db: db, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go c.run()
+	return c
+}
+
+// committed is told how long the log is.
+func (c *checkpointer) committed(pages int64) {
+	c.pages.Store(pages)
+	if pages < checkpointAt {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default: // it is at it
+	}
+}
+
+// stop waits for a copy that is under way. The caller has the turn.
+func (c *checkpointer) stop() {
+	close(c.wake)
+	<-c.done
+}
+
+func (c *checkpointer) run() {
+	defer close(c.done)
+	var conn *lite.Conn
+	for range c.wake {
+		if conn == nil {
+			var err error
+			if conn, err = openConn(c.db.path, commonPragmas); err != nil {
+				continue // the next commit asks again
+			}
+		}
+		c.checkpoint(conn)
+	}
+	if conn != nil {
+		_ = conn.Close() // nothing of it is unwritten
+	}
+}
+
+// checkpoint ignores errors as SQLite's own way of doing it does: the log is
+// whole, and after the next commit it is tried again.
+func (c *checkpointer) checkpoint(conn *lite.Conn) {
+	for range checkpointPasses {
+		copied, err := passiveCheckpoint(conn)
+		if err != nil {
+			return
+		}
+		if c.pages.Load()-copied <= checkpointRest {
+			break
+		}
+	}
+	select {
+	case _, ok := <-c.db.turn:
+		if !ok {
+			return
+		}
+	case <-c.db.closing:
+		return
+	}
+	_, _ = passiveCheckpoint(conn)
+	c.db.turn <- struct{}{}
+}
+
+// passiveCheckpoint copies what it can without making anybody wait, and returns
+// how many pages of the log are in the database.
+func passiveCheckpoint(conn *lite.Conn) (copied int64, err error) {
+	rows, err := conn.Query("PRAGMA wal_checkpoint(PASSIVE)")
+	if err != nil {
+		return 0, err
+	}
+	var busy, pages int64
+	err = firstRow(rows, nil).Scan(&busy, &pages, &copied)
+	return copied, err
+}

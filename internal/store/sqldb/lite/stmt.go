@@ -1,0 +1,265 @@
+package lite
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"modernc.org/libc"
+	"modernc.org/libc/sys/types"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// stmt is a prepared statement with the memory of its texts.
+type stmt struct {
+	conn            *Conn
+	handle          uintptr
+	params, columns int
+	busy            bool // from binding until its rows are closed
+	kept            bool // to be run again
+
+	// texts is where the engine finds the values of text parameters, which it
+	// is told not to copy: they stay until the statement is bound anew.
+	texts     uintptr
+	textsSize int
+}
+
+// maxTexts is how much memory a statement keeps between two runs.
+const maxTexts = 64 << 10
+
+// bind gives the parameters their values.
+func (s *stmt) bind(args []any) error {
+	if len(args) != s.params {
+		return fmt.Errorf("sqlite: %d values for %d parameters", len(args), s.params)
+	}
+	size := 1 // an empty text must have an address too
+	for _, arg := range args {
+		if text, ok := arg.(string); ok {
+			size += len(text)
+		}
+	}
+	if err := s.room(size); err != nil {
+		return err
+	}
+	used := 0
+	for i, arg := range args {
+		param := int32(i + 1)
+		var rc int32
+		switch v := arg.(type) {
+		case int64:
+			rc = sqlite3.Xsqlite3_bind_int64(s.conn.tls, s.handle, param, v)
+		case string:
+			n := copy(bytesAt(s.texts+uintptr(used), len(v)), v)
+			rc = sqlite3.Xsqlite3_bind_text(s.conn.tls, s.handle, param, s.texts+uintptr(used), int32(n), sqlite3.SQLITE_STATIC)
+			used += n
+		default:
+			n, err := integerOf(v)
+			if err != nil {
+				return fmt.Errorf("sqlite: parameter %d: %w", param, err)
+			}
+			rc = sqlite3.Xsqlite3_bind_int64(s.conn.tls, s.handle, param, n)
+		}
+		if rc != sqlite3.SQLITE_OK {
+			return s.conn.fail(rc)
+		}
+	}
+	return nil
+}
+
+// integerOf is the integer or flag that a value of another type is.
+func integerOf(value any) (int64, error) {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return v.Int(), nil
+	case reflect.Bool:
+		if v.Bool() {
+			return 1, nil
+		}
+		return 0, nil
+	}
+	return 0, fmt.Errorf("a %T cannot be stored", value)
+}
+
+// room makes sure that texts of so many bytes fit.
+func (s *stmt) room(size int) error {
+	if size <= s.textsSize {
+		return nil
+	}
+	libc.Xfree(s.conn.tls, s.texts)
+	s.textsSize = max(size, 256)
+	if s.texts = libc.Xmalloc(s.conn.tls, types.Size_t(s.textsSize)); s.texts == 0 {
+		s.textsSize = 0
+		return outOfMemory
+	}
+	return nil
+}
+
+// rest ends a run. The error that the engine repeats here has been seen.
+func (s *stmt) rest() {
+	sqlite3.Xsqlite3_reset(s.conn.tls, s.handle)
+	s.busy = false
+	switch {
+	case !s.kept:
+		s.close()
+	case s.textsSize > maxTexts:
+		s.free()
+	}
+}
+
+func (s *stmt) free() {
+	sqlite3.Xsqlite3_clear_bindings(s.conn.tls, s.handle)
+	libc.Xfree(s.conn.tls, s.texts)
+	s.texts, s.textsSize = 0, 0
+}
+
+func (s *stmt) close() {
+	sqlite3.Xsqlite3_finalize(s.conn.tls, s.handle)
+	libc.Xfree(s.conn.tls, s.texts)
+	s.texts, s.textsSize = 0, 0
+}
+
+// Rows is the result of a query, at the row before the first. It must be closed;
+// reading it to its end does that too.
+type Rows struct {
+	stmt *stmt // nil once closed
+	row  bool  // there is one to scan
+	err  error
+}
+
+// Next goes to the next row. False is the end, or the error that Err tells.
+func (r *Rows) Next() bool {
+	if r.stmt == nil {
+		return false
+	}
+	switch rc := sqlite3.Xsqlite3_step(r.stmt.conn.tls, r.stmt.handle); rc {
+	case sqlite3.SQLITE_ROW:
+		r.row = true
+		return true
+	case sqlite3.SQLITE_DONE:
+	default:
+		r.err = r.stmt.conn.fail(rc)
+	}
+	r.end()
+	return false
+}
+
+// Err is the error that ended Next, if one did.
+func (r *Rows) Err() error { return r.err }
+
+// Close ends the query. Closing it again does nothing.
+func (r *Rows) Close() error {
+	r.end()
+	return nil
+}
+
+func (r *Rows) end() {
+	if r.stmt != nil {
+		r.stmt.rest()
+		r.stmt, r.row = nil, false
+	}
+}
+
+// Scan reads the row's columns: into pointers to integers, texts and flags of
+// any name, or into a sql.Scanner. NULL goes into a Scanner only.
+func (r *Rows) Scan(dest ...any) error {
+	if !r.row {
+		return errors.New("sqlite: no row to scan")
+	}
+	s := r.stmt
+	if len(dest) != s.columns {
+		return fmt.Errorf("sqlite: %d values for %d columns", len(dest), s.columns)
+	}
+	for i, d := range dest {
+		var err error
+		switch d := d.(type) {
+		case *int64:
+			*d, err = s.integer(i)
+		case *string:
+			*d, err = s.text(i)
+		default:
+			err = s.scan(i, d)
+		}
+		if err != nil {
+			return fmt.Errorf("sqlite: column %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (s *stmt) scan(i int, dest any) error {
+	if scanner, ok := dest.(sql.Scanner); ok {
+		value, err := s.value(i)
+		if err != nil {
+			return err
+		}
+		return scanner.Scan(value)
+	}
+	v := reflect.ValueOf(dest)
+	if v.Kind() != reflect.Pointer {
+		return fmt.Errorf("a %T is no place for a value", dest)
+	}
+	v = v.Elem()
+	switch v.Kind() {
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n, err := s.integer(i)
+		if err == nil && v.OverflowInt(n) {
+			err = fmt.Errorf("%d is too large for a %s", n, v.Type())
+		}
+		v.SetInt(n)
+		return err
+	case reflect.String:
+		text, err := s.text(i)
+		v.SetString(text)
+		return err
+	case reflect.Bool:
+		n, err := s.integer(i)
+		v.SetBool(n != 0)
+		return err
+	}
+	return fmt.Errorf("a %T is no place for a value", dest)
+}
+
+// integer reads a column that must hold one. Only a 0 has to be looked at twice:
+// it is what the engine makes of NULL and of text.
+func (s *stmt) integer(i int) (int64, error) {
+	n := sqlite3.Xsqlite3_column_int64(s.conn.tls, s.handle, int32(i))
+	if n == 0 {
+		if kind := s.kind(i); kind != sqlite3.SQLITE_INTEGER {
+			return 0, notThere(kind, "an integer")
+		}
+	}
+	return n, nil
+}
+
+func (s *stmt) text(i int) (string, error) {
+	p := sqlite3.Xsqlite3_column_text(s.conn.tls, s.handle, int32(i))
+	n := int(sqlite3.Xsqlite3_column_bytes(s.conn.tls, s.handle, int32(i)))
+	if n > 0 && p != 0 {
+		return string(bytesAt(p, n)), nil
+	}
+	if kind := s.kind(i); kind == sqlite3.SQLITE_NULL {
+		return "", notThere(kind, "a text")
+	}
+	return "", nil
+}
+
+func notThere(kind int32, want string) error {
+	if kind == sqlite3.SQLITE_NULL {
+		return errors.New("is NULL, not " + want)
+	}
+	return errors.New("is not " + want)
+}
+
+func (s *stmt) kind(i int) int32 { return sqlite3.Xsqlite3_column_type(s.conn.tls, s.handle, int32(i)) }
+
+// value is a column as a Scanner takes it.
+func (s *stmt) value(i int) (any, error) {
+	switch s.kind(i) {
+	case sqlite3.SQLITE_NULL:
+		return nil, nil
+	case sqlite3.SQLITE_INTEGER:
+		return s.integer(i)
+	}
+	return s.text(i)
+}
