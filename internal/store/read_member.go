@@ -18,7 +18,7 @@ import (
 // costs one statement. Otherwise the answer is put together from one read snapshot.
 func (s *Store) Member(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (_ loyalty.Found, err error) {
 	defer func() { err = outage(err) }()
-	named, err := s.named(ctx, s.db.Read(), who, now, profile)
+	named, err := s.namedAmong(ctx, who, now, profile)
 	if err != nil {
 		return loyalty.Found{}, err
 	}
@@ -95,6 +95,31 @@ type namedMember struct {
 	usableCoupons int64 // with the profile
 }
 
+// fields is where the columns of memberByWays are scanned to, and those of the
+// profile.
+func (m *namedMember) fields(profile bool) []any {
+	fields := append(memberFields(&m.Member), m.mark.fields()...)
+	if profile {
+		fields = append(append(fields, m.profile.fields()...), &m.usableCoupons)
+	}
+	return fields
+}
+
+// identitiesOf are the identities by which a reference names a member.
+func identitiesOf(who loyalty.Who) []loyalty.Identity {
+	var list []loyalty.Identity
+	for _, i := range []loyalty.Identity{
+		{Merchant: who.Merchant, Kind: loyalty.ByOpenID, Value: who.OpenID},
+		{Merchant: who.Merchant, Kind: loyalty.ByPhone, Value: who.Phone},
+		{Merchant: who.Merchant, Kind: loyalty.ByExternalID, Value: who.ExternalID},
+	} {
+		if i.Value != "" {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
 // The ways of a reference, one row each that leads somewhere.
 const (
 	wayByID       = `SELECT CAST(? AS BIGINT) AS member_id`
@@ -103,20 +128,13 @@ const (
 
 // memberByWays ends in the ways and what is joined to them.
 var (
-	memberByWays = `SELECT ` + prefixed("m", memberColumns) + `,
+	memberByWays = prefixed("m", memberColumns) + `,
 	r.settings_version,
 	r.clock_offset,
 	r.apps_version`
 
-	// Coupons are counted only of members who were ever given one. The two
-	// parameters are the real time.
-	profileByWays = `,` + prefixed("p", profileColumns) + `,
-	CASE WHEN m.coupons = 0 THEN 0 ELSE (
-		SELECT count(*)
-		FROM coupon
-		WHERE member_id = m.member_id
-			AND ` + usableAt("? + r.clock_offset") + `
-	) END`
+	// The two parameters are the real time.
+	profileByWays = profileAt("?")
 
 	fromWays = `
 	FROM (%s) AS w
@@ -129,6 +147,18 @@ var (
 	whereMerchant = `
 	WHERE m.merchant_id = ?`
 )
+
+// profileAt is what is read with the profile at a real time. Coupons are counted
+// only of members who were ever given one.
+func profileAt(now string) string {
+	return `,` + prefixed("p", profileColumns) + `,
+	CASE WHEN m.coupons = 0 THEN 0 ELSE (
+		SELECT count(*)
+		FROM coupon
+		WHERE member_id = m.member_id
+			AND ` + usableAt(now+" + r.clock_offset") + `
+	) END`
+}
 
 // waysText is the statement for a number of ways; a handful of texts in all.
 func waysText(byID bool, identities int, profile bool) string {
@@ -143,7 +173,7 @@ func waysText(byID bool, identities int, profile bool) string {
 	if profile {
 		columns, join = profileByWays, joinProfile
 	}
-	return memberByWays + columns + fmt.Sprintf(fromWays, strings.Join(ways, " UNION ALL ")) + join + whereMerchant
+	return `SELECT ` + memberByWays + columns + fmt.Sprintf(fromWays, strings.Join(ways, " UNION ALL ")) + join + whereMerchant
 }
 
 // named follows a reference; all ways must lead to one member.
@@ -155,18 +185,11 @@ func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now
 	if who.ID != 0 {
 		args = append(args, who.ID)
 	}
-	identities := 0
-	for _, i := range []loyalty.Identity{
-		{Merchant: who.Merchant, Kind: loyalty.ByOpenID, Value: who.OpenID},
-		{Merchant: who.Merchant, Kind: loyalty.ByPhone, Value: who.Phone},
-		{Merchant: who.Merchant, Kind: loyalty.ByExternalID, Value: who.ExternalID},
-	} {
-		if i.Value != "" {
-			args = append(args, i.Merchant, string(i.Kind), s.stored(i))
-			identities++
-		}
+	identities := identitiesOf(who)
+	for _, i := range identities {
+		args = append(args, i.Merchant, string(i.Kind), s.stored(i))
 	}
-	ways := identities
+	ways := len(identities)
 	if who.ID != 0 {
 		ways++
 	}
@@ -176,14 +199,10 @@ func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now
 	var found []namedMember
 	err := each(ctx, q, func(row scanner) error {
 		m := namedMember{mark: settingsMark{merchant: who.Merchant}}
-		fields := append(memberFields(&m.Member), m.mark.fields()...)
-		if profile {
-			fields = append(append(fields, m.profile.fields()...), &m.usableCoupons)
-		}
-		err := row.Scan(fields...)
+		err := row.Scan(m.fields(profile)...)
 		found = append(found, m)
 		return err
-	}, waysText(who.ID != 0, identities, profile), append(args, who.Merchant)...)
+	}, waysText(who.ID != 0, len(identities), profile), append(args, who.Merchant)...)
 	if err != nil {
 		return nil, fmt.Errorf("look up member: %w", err)
 	}

@@ -133,7 +133,7 @@ var ownTexts = map[string]string{
 	"selectOrder":  "sqlite", "selectParked": "sqlite", "selectCoupon": "sqlite", "selectCouponsOfOrder": "sqlite",
 	"selectClaim": "sqlite", "selectStreams": "sqlite", "streamsOfMembers": "postgres", "selectTemplateNamed": "sqlite", "selectTemplate": "sqlite",
 	"ordersOnPostgres": "postgres", "ordersOnSQLite": "sqlite", "ordersWithDetails": "in selectOrders",
-	"wayByID": "in memberByWays", "wayByIdentity": "in memberByWays", "membersCount": "in membersPage",
+	"wayByID": "in memberByWays", "waysText": "memberByWays", "crowdText": "postgres", "wayByIdentity": "in memberByWays", "membersCount": "in membersPage",
 	"bounds": "in sides", "page": "in sides", "unnest": "a part",
 	"values": "a part",
 }

@@ -36,6 +36,7 @@ type Store struct {
 	keys      Sealer
 	snapshots sync.Map // merchant -> *loyalty.Snapshot, the newest seen
 	now       func() time.Time
+	crowds    [2]crowd // of look-ups on PostgreSQL: without profile, with it
 }
 
 var _ loyalty.Store = (*Store)(nil)

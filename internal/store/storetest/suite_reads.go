@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/memberd/memberd/internal/access"
@@ -22,9 +23,10 @@ func testReads(t *testing.T, e *Engine) {
 		if _, entries := h.asOf(m, now); len(entries) > 0 {
 			due++
 		}
-		h.checkMember(m, now)
+		h.checkMember(h.memberRead(m, now), now)
 		h.checkEntries(m, now)
 	}
+	h.checkCrowd()
 	if due < 10 {
 		t.Errorf("something was due for only %d members read", due)
 	}
@@ -86,27 +88,76 @@ func (h *history) member(id int64) loyalty.Member {
 	return h.state.Members[i]
 }
 
-func (h *history) checkMember(m loyalty.Member, now loyalty.Instant) {
-	t := h.t
-	t.Helper()
-	w := h.who(m)
-	withProfile := h.rng.IntN(2) == 0
-	got, err := h.Store.Member(t.Context(), w, now, withProfile)
-	id, refusal := naiveResolve(h, w)
-	if refusal != nil {
-		if !errors.Is(err, refusal) {
-			t.Errorf("member %+v: %v, want %v", w, err, refusal)
+// memberRead is a read of a member with what should come of it.
+type memberRead struct {
+	who     loyalty.Who
+	profile bool
+	want    loyalty.Found
+	refusal error
+}
+
+func (h *history) memberRead(m loyalty.Member, now loyalty.Instant) memberRead {
+	r := memberRead{who: h.who(m), profile: h.rng.IntN(2) == 0}
+	var id int64
+	if id, r.refusal = naiveResolve(h, r.who); r.refusal != nil {
+		return r
+	}
+	r.want = loyalty.Found{Snapshot: h.rules[r.who.Merchant]}
+	r.want.Member, _ = h.asOf(h.member(id), now)
+	if r.profile {
+		r.want.Profile = h.profile(id)
+		r.want.UsableCoupons = h.usable(id, h.clock(r.who.Merchant, now))
+	}
+	return r
+}
+
+func (h *history) checkMember(r memberRead, now loyalty.Instant) {
+	h.t.Helper()
+	got, err := h.Store.Member(h.t.Context(), r.who, now, r.profile)
+	switch {
+	case !errors.Is(err, r.refusal):
+		h.t.Errorf("member %+v: %v, want %v", r.who, err, r.refusal)
+	case err == nil:
+		equal(h.t, "member", r.want, got)
+	}
+}
+
+// checkCrowd reads members from many sides at once, among them some with a value
+// that PostgreSQL does not take: nobody else is to suffer from it.
+func (h *history) checkCrowd() {
+	var reads []memberRead
+	now := h.now(h.state.Members[0].Merchant)
+	for range 3_000 {
+		m := h.state.Members[h.rng.IntN(len(h.state.Members))]
+		if m.Merchant == h.state.Members[0].Merchant {
+			reads = append(reads, h.memberRead(m, now))
 		}
-		return
 	}
-	must(t, err)
-	want := loyalty.Found{Snapshot: h.rules[w.Merchant]}
-	want.Member, _ = h.asOf(h.member(id), now)
-	if withProfile {
-		want.Profile = h.profile(id)
-		want.UsableCoupons = h.usable(id, h.clock(w.Merchant, now))
+	if len(reads) < 100 {
+		h.t.Fatalf("only %d members to read", len(reads))
 	}
-	equal(t, "member", want, got)
+	next := make(chan memberRead)
+	var readers sync.WaitGroup
+	for range 24 {
+		readers.Go(func() {
+			for r := range next {
+				h.checkMember(r, now)
+			}
+		})
+	}
+	for i, r := range reads {
+		if i%40 == 0 {
+			readers.Go(func() {
+				who := loyalty.Who{Merchant: r.who.Merchant, OpenID: "not\x00a text"}
+				if _, err := h.Store.Member(h.t.Context(), who, now, r.profile); err == nil {
+					h.t.Error("a member was found by a text with a NUL")
+				}
+			})
+		}
+		next <- r
+	}
+	close(next)
+	readers.Wait()
 }
 
 // naiveResolve follows every way by itself.

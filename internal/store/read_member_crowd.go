@@ -1,0 +1,157 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/memberd/memberd/internal/loyalty"
+	"github.com/memberd/memberd/internal/store/sqldb"
+)
+
+const (
+	// maxCrowd is how many look-ups one statement makes at most.
+	maxCrowd = 64
+	// crowdStatements is how many such statements run at a time.
+	crowdStatements = 2
+	// crowdTimeout ends a statement that nobody may wait for any more: callers
+	// leave when their own time is over.
+	crowdTimeout = 10 * time.Second
+)
+
+// crowd gathers look-ups of single members on PostgreSQL, where a look-up is
+// mostly a round trip and the start of a statement. A lone one waits for nobody;
+// those that come while statements run go together with the next one. Each is
+// made after it was asked for, so it sees all that was answered before.
+type crowd struct {
+	mu      sync.Mutex
+	waiting []*lookup
+	running int
+}
+
+// lookup is one member to be found by one identity.
+type lookup struct {
+	who   loyalty.Who
+	now   loyalty.Instant
+	found *namedMember
+	err   error
+	done  chan struct{}
+}
+
+// namedAmong is named, for a caller among many.
+func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (*namedMember, error) {
+	if s.db.Dialect() != sqldb.PostgreSQL || who.ID != 0 || len(identitiesOf(who)) != 1 {
+		return s.named(ctx, s.db.Read(), who, now, profile)
+	}
+	c := &s.crowds[0]
+	if profile {
+		c = &s.crowds[1]
+	}
+	l := &lookup{who: who, now: now, done: make(chan struct{})}
+	if c.join(l) {
+		go s.serve(c, profile)
+	}
+	select {
+	case <-l.done:
+		return l.found, l.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// join waits in the crowd, and tells whether somebody has to be sent to serve it.
+func (c *crowd) join(l *lookup) (serve bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waiting = append(c.waiting, l)
+	if serve = c.running < crowdStatements; serve {
+		c.running++
+	}
+	return serve
+}
+
+// next takes the look-ups of the next statement; none ends the service.
+func (c *crowd) next() []*lookup {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), maxCrowd)
+	if n == 0 {
+		c.running--
+		c.waiting = nil
+		return nil
+	}
+	taken := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
+	return taken
+}
+
+// serve answers a crowd until nobody waits.
+func (s *Store) serve(c *crowd, profile bool) {
+	for lookups := c.next(); lookups != nil; lookups = c.next() {
+		s.answer(lookups, profile)
+		for _, l := range lookups {
+			close(l.done)
+		}
+	}
+}
+
+// answer makes look-ups. When they fail together each is made by itself: one may
+// name a value that the database refuses.
+func (s *Store) answer(lookups []*lookup, profile bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), crowdTimeout)
+	defer cancel()
+	if len(lookups) > 1 && s.answerTogether(ctx, lookups, profile) == nil {
+		return
+	}
+	for _, l := range lookups {
+		l.found, l.err = s.named(ctx, s.db.Read(), l.who, l.now, profile)
+	}
+}
+
+func (s *Store) answerTogether(ctx context.Context, lookups []*lookup, profile bool) error {
+	merchants, kinds, values := make([]string, len(lookups)), make([]string, len(lookups)), make([]string, len(lookups))
+	times := make([]int64, len(lookups))
+	for i, l := range lookups {
+		identity := identitiesOf(l.who)[0]
+		merchants[i], kinds[i], values[i] = identity.Merchant, string(identity.Kind), s.stored(identity)
+		times[i] = int64(l.now)
+		l.err = loyalty.MemberNotFound
+	}
+	return each(ctx, s.db.Read(), func(row scanner) error {
+		var place int64
+		m := &namedMember{}
+		if err := row.Scan(append([]any{&place}, m.fields(profile)...)...); err != nil {
+			return err
+		}
+		l := lookups[place-1]
+		m.mark.merchant = l.who.Merchant
+		l.found, l.err = m, nil
+		return nil
+	}, crowdText(profile), merchants, kinds, values, times)
+}
+
+// crowdText finds each member by its own steps into the indexes, whatever the
+// planner thinks of the number of names.
+func crowdText(profile bool) string {
+	columns, join := "", ""
+	if profile {
+		columns = profileAt("w.now")
+		join = `
+	CROSS JOIN LATERAL (SELECT * FROM member_profile WHERE member_id = i.member_id LIMIT 1) AS p`
+	}
+	return `
+	SELECT
+	w.place,` + memberByWays + columns + `
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS w (merchant_id, kind, value, now, place)
+	CROSS JOIN LATERAL (
+		SELECT member_id
+		FROM identity
+		WHERE merchant_id = w.merchant_id
+			AND kind = w.kind
+			AND value = w.value
+		LIMIT 1
+	) AS i
+	CROSS JOIN LATERAL (SELECT * FROM member WHERE member_id = i.member_id LIMIT 1) AS m` + join + `
+	JOIN merchant r ON r.merchant_id = m.merchant_id
+	WHERE m.merchant_id = w.merchant_id`
+}
