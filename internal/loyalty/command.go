@@ -51,8 +51,8 @@ type Who struct {
 	ExternalID string
 }
 
-// identities are the look-ups that w needs.
-func (w Who) identities() []Identity {
+// Identities are the look-ups that w needs: one for each name it gives.
+func (w Who) Identities() []Identity {
 	var ids []Identity
 	for _, i := range []Identity{
 		{w.Merchant, ByOpenID, w.OpenID},
@@ -98,9 +98,9 @@ type PurchaseRef struct {
 
 // AllIdentities are all look-ups of the command.
 func (r *Refs) AllIdentities() []Identity {
-	all := r.Who.identities()
+	all := r.Who.Identities()
 	for _, w := range r.Holders {
-		all = append(all, w.identities()...)
+		all = append(all, w.Identities()...)
 	}
 	return append(all, r.Identities...)
 }

@@ -67,7 +67,7 @@ func (v *View) resolve(w Who) (int64, error) {
 			consider(w.ID)
 		}
 	}
-	for _, i := range w.identities() {
+	for _, i := range w.Identities() {
 		consider(v.lookup(i))
 	}
 	switch {

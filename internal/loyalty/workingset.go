@@ -259,7 +259,7 @@ func (ws *WorkingSet) named(who []Who, identities []Identity) (ids []int64) {
 	}
 	for _, w := range who {
 		add(w.ID)
-		for _, i := range w.identities() {
+		for _, i := range w.Identities() {
 			add(ws.identities[i].loaded.Member)
 		}
 	}
@@ -274,9 +274,9 @@ func (ws *WorkingSet) named(who []Who, identities []Identity) (ids []int64) {
 // there before: its rows for r were not loaded, so r belongs into the next
 // batch. A member that this batch created has no rows but those that are here.
 func (ws *WorkingSet) Moved(r *Refs) bool {
-	names := r.Who.identities()
+	names := r.Who.Identities()
 	for _, w := range r.Holders {
-		names = append(names, w.identities()...)
+		names = append(names, w.Identities()...)
 	}
 	for _, i := range names {
 		b := ws.identities[i]

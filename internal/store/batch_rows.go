@@ -204,6 +204,17 @@ func (f *found) putMarks(ws *loyalty.WorkingSet, members []int64) {
 	}
 }
 
+// rowsOfKeys are the entries that the keys found have made.
+func (f *found) rowsOfKeys() []memberRow {
+	var rows []memberRow
+	for _, k := range f.keys {
+		if k.Entry != 0 {
+			rows = append(rows, memberRow{k.Member, k.Entry})
+		}
+	}
+	return rows
+}
+
 // lotsOfEntries are the lots that the entries found have touched: a reversal
 // sets off what of them expired.
 func (f *found) lotsOfEntries() []loyalty.LotRow {

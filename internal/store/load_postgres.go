@@ -9,20 +9,23 @@ import (
 	"github.com/memberd/memberd/internal/loyalty"
 )
 
-// postgresLoader asks in three round trips: look-ups, locks, rows. Where entries
-// are reversed or coupons looked at there is one more for what those lead to, and
-// one where rules look at more than that.
+// postgresLoader asks in three round trips: look-ups, locks, rows. Where keys are
+// repeated there is one more for what they made, where entries are reversed or
+// coupons looked at one for what those lead to, and one where rules look at more
+// than that.
 type postgresLoader struct{ tx pgx.Tx }
 
 // planByKey tells the planner for this transaction what all statements of a
 // batch have in common: they reach rows by key. Otherwise a plan that was made
 // while a table was small stays with the connection when it has grown, and
-// reads it from end to end with every batch.
+// reads it from end to end with every batch. So there is nothing to be gained by
+// planning them anew for the values given either.
 const planByKey = `
 	SELECT
 		set_config('enable_seqscan', 'off', true),
 		set_config('enable_hashjoin', 'off', true),
-		set_config('enable_mergejoin', 'off', true)`
+		set_config('enable_mergejoin', 'off', true),
+		set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 const lockMarks = `
 	SELECT
@@ -147,19 +150,13 @@ const templatesNamed = `SELECT ` + templateColumns + `
 	FROM coupon_template
 	WHERE template_id = ANY($1::bigint[])`
 
-const keyJoin = `
+var (
+	keysNamed = `SELECT ` + prefixed("k", keyColumns) + `
 	FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS w (member_id, space, operation, key_id)
 	JOIN idempotency_key k ON k.member_id = w.member_id
 		AND k.space = w.space
 		AND k.operation = w.operation
 		AND k.key_id = w.key_id`
-
-var (
-	keysNamed = `SELECT ` + prefixed("k", keyColumns) + keyJoin
-
-	entriesOfKeys = `SELECT ` + prefixed("e", entryColumns) + keyJoin + `
-	JOIN entry e ON e.member_id = k.member_id
-		AND e.entry_no = k.entry_no`
 
 	entriesNamed = `SELECT ` + prefixed("e", entryColumns) + `
 	FROM unnest($1::bigint[], $2::bigint[]) AS w (member_id, entry_no)
@@ -227,7 +224,6 @@ func (l *postgresLoader) second(ctx context.Context, n *names, r *rows, f *found
 	}
 	queueMarks(b, r.marks, f)
 	queueNamed(b, &f.keys, scanKey, keysNamed, r.keys, (*memberKey).record)
-	queueNamed(b, &f.entries, scanEntry, entriesOfKeys, r.keys, (*memberKey).record)
 	queueNamed(b, &f.entries, scanEntry, entriesNamed, r.entries, (*memberRow).record)
 	queueNamed(b, &f.ofOrders, scanEntry, entriesOfOrders, r.ofOrders, (*memberOrder).record)
 	queueNamed(b, &f.orders, scanOrder, ordersNamed, r.orders, (*memberRow).record)
@@ -246,7 +242,19 @@ func (l *postgresLoader) second(ctx context.Context, n *names, r *rows, f *found
 			return fmt.Errorf("a look-up by %s moved before its member was locked: %w", n.identities[i].Kind, loyalty.ErrAgain)
 		}
 	}
-	return nil
+	return l.entriesOfKeys(ctx, f)
+}
+
+// entriesOfKeys reads the entries that the keys found have made. Most batches
+// repeat nothing and have no such keys.
+func (l *postgresLoader) entriesOfKeys(ctx context.Context, f *found) error {
+	rows := f.rowsOfKeys()
+	if len(rows) == 0 {
+		return nil
+	}
+	b := &pgx.Batch{}
+	queueNamed(b, &f.entries, scanEntry, entriesNamed, rows, (*memberRow).record)
+	return l.tx.SendBatch(ctx, b).Close()
 }
 
 func (l *postgresLoader) third(ctx context.Context, lots []loyalty.LotRow, templates []int64, f *found) error {

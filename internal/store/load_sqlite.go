@@ -193,11 +193,7 @@ func (l *sqliteLoader) marks(ctx context.Context, members []int64, f *found) err
 // keysWithEntries reads keys, and names the entries that they made.
 func (l *sqliteLoader) keysWithEntries(ctx context.Context, r *rows, f *found) error {
 	err := collectEach(ctx, l.tx, &f.keys, scanKey, selectKey, r.keys, (*memberKey).record)
-	for _, k := range f.keys {
-		if k.Entry != 0 {
-			r.entries = append(r.entries, memberRow{k.Member, k.Entry})
-		}
-	}
+	r.entries = append(r.entries, f.rowsOfKeys()...)
 	return err
 }
 

@@ -105,21 +105,6 @@ func (m *namedMember) fields(profile bool) []any {
 	return fields
 }
 
-// identitiesOf are the identities by which a reference names a member.
-func identitiesOf(who loyalty.Who) []loyalty.Identity {
-	var list []loyalty.Identity
-	for _, i := range []loyalty.Identity{
-		{Merchant: who.Merchant, Kind: loyalty.ByOpenID, Value: who.OpenID},
-		{Merchant: who.Merchant, Kind: loyalty.ByPhone, Value: who.Phone},
-		{Merchant: who.Merchant, Kind: loyalty.ByExternalID, Value: who.ExternalID},
-	} {
-		if i.Value != "" {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
 // The ways of a reference, one row each that leads somewhere.
 const (
 	wayByID       = `SELECT CAST(? AS BIGINT) AS member_id`
@@ -185,7 +170,7 @@ func (s *Store) named(ctx context.Context, q sqldb.Queryer, who loyalty.Who, now
 	if who.ID != 0 {
 		args = append(args, who.ID)
 	}
-	identities := identitiesOf(who)
+	identities := who.Identities()
 	for _, i := range identities {
 		args = append(args, i.Merchant, string(i.Kind), s.stored(i))
 	}

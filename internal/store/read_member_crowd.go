@@ -40,7 +40,7 @@ type lookup struct {
 
 // namedAmong is named, for a caller among many.
 func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (*namedMember, error) {
-	if s.db.Dialect() != sqldb.PostgreSQL || who.ID != 0 || len(identitiesOf(who)) != 1 {
+	if s.db.Dialect() != sqldb.PostgreSQL || who.ID != 0 || len(who.Identities()) != 1 {
 		return s.named(ctx, s.db.Read(), who, now, profile)
 	}
 	c := &s.crowds[0]
@@ -112,7 +112,7 @@ func (s *Store) answerTogether(ctx context.Context, lookups []*lookup, profile b
 	merchants, kinds, values := make([]string, len(lookups)), make([]string, len(lookups)), make([]string, len(lookups))
 	times := make([]int64, len(lookups))
 	for i, l := range lookups {
-		identity := identitiesOf(l.who)[0]
+		identity := l.who.Identities()[0]
 		merchants[i], kinds[i], values[i] = identity.Merchant, string(identity.Kind), s.stored(identity)
 		times[i] = int64(l.now)
 		l.err = loyalty.MemberNotFound

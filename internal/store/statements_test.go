@@ -125,7 +125,7 @@ var ownTexts = map[string]string{
 	"ordersNamed": "postgres", "refundsParked": "postgres", "couponsNamed": "postgres", "couponsOfOrders": "postgres", "claimsNamed": "postgres",
 	"movesAfter": "postgres", "talliesNamed": "postgres", "birthdaysOfMembers": "postgres",
 	"selectMoveAfter": "sqlite", "selectTallies": "sqlite", "selectBirthdays": "sqlite",
-	"lotsOfMembers": "postgres", "profilesOfMembers": "postgres", "keysNamed": "postgres", "entriesOfKeys": "postgres",
+	"lotsOfMembers": "postgres", "profilesOfMembers": "postgres", "keysNamed": "postgres",
 	"entriesNamed": "postgres", "entriesOfOrders": "postgres", "lapsedNamed": "postgres", "lockMerchants": "postgres",
 	"postgresTexts": "postgres", "sqliteTexts": "sqlite", "sharedTexts": "inserts, by engine",
 	"selectMembers": "sqlite", "selectLotsOfMembers": "sqlite", "selectProfiles": "sqlite", "selectKey": "sqlite", "selectEntry": "sqlite", "selectEntriesOfOrder": "sqlite",

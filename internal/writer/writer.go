@@ -11,6 +11,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"log/slog"
 	"sync"
 	"time"
@@ -35,7 +36,7 @@ const (
 // What Submit answers when a command was not decided. Errors of a decision are
 // loyalty codes.
 var (
-	// ErrBusy: the queue is full. Nothing was booked.
+	// ErrBusy: the queue of the command is full. Nothing was booked.
 	ErrBusy = errors.New("writer: too many calls are waiting")
 	// ErrClosed: the server is shutting down. Nothing was booked.
 	ErrClosed = errors.New("writer: shutting down")
@@ -57,10 +58,11 @@ type Observer interface {
 
 // Options of a Writer; the zero value is usable.
 type Options struct {
-	// Queue is how many commands may wait; DefaultQueue if 0.
+	// Queue is how many commands may wait, shared out evenly among the workers;
+	// DefaultQueue if 0.
 	Queue int
-	// Workers is how many batches may be in flight: 1 for SQLite, 2 for
-	// PostgreSQL. 1 if 0.
+	// Workers is how many batches may be in flight, each of other members: 1 for
+	// SQLite, 2 for PostgreSQL. 1 if 0.
 	Workers int
 	// MaxBatch overrides the batch limit, to measure what batching gives.
 	MaxBatch int
@@ -75,10 +77,11 @@ type Writer struct {
 	store   loyalty.Store
 	opts    Options
 	ids     *idBlocks
-	queue   chan *job
+	queues  []chan *job // one a worker: a member's commands are all in one
+	seed    maphash.Seed
 	workers sync.WaitGroup
 
-	mu     sync.RWMutex // guards closed against sends on queue
+	mu     sync.RWMutex // guards closed against sends on queues
 	closed bool
 	health health
 }
@@ -121,11 +124,12 @@ func New(store loyalty.Store, opts Options) *Writer {
 	}
 	w := &Writer{
 		store: store, opts: opts, ids: &idBlocks{store: store},
-		queue: make(chan *job, opts.Queue),
+		seed: maphash.MakeSeed(),
 	}
 	for range opts.Workers {
-		w.workers.Add(1)
-		go w.work()
+		queue := make(chan *job, max(1, opts.Queue/opts.Workers))
+		w.queues = append(w.queues, queue)
+		w.workers.Go(func() { w.work(queue) })
 	}
 	return w
 }
@@ -170,15 +174,29 @@ func (w *Writer) enqueue(j *job) error {
 	}
 	j.queued = w.opts.Now()
 	select {
-	case w.queue <- j:
+	case w.queueOf(&j.command.Refs) <- j:
 		return nil
 	default:
 		return ErrBusy
 	}
 }
 
+// queueOf sends what is about one member to one worker: two batches that want
+// the same member's lock would only wait for one another. Commands that name it
+// in different ways may still meet; then the lock decides.
+func (w *Writer) queueOf(r *loyalty.Refs) chan<- *job {
+	if len(w.queues) == 1 {
+		return w.queues[0]
+	}
+	var name any = r.Who.ID
+	if ids := r.AllIdentities(); len(ids) > 0 {
+		name = ids[0]
+	}
+	return w.queues[maphash.Comparable(w.seed, name)%uint64(len(w.queues))]
+}
+
 // Ready tells whether commands are taken: the last thing heard of the database
-// was good, and the queue is not full.
+// was good, and no queue is full.
 func (w *Writer) Ready() error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -187,35 +205,44 @@ func (w *Writer) Ready() error {
 		return ErrClosed
 	case !w.health.good():
 		return ErrUnavailable
-	case len(w.queue) == cap(w.queue):
-		return ErrBusy
+	}
+	for _, queue := range w.queues {
+		if len(queue) == cap(queue) {
+			return ErrBusy
+		}
 	}
 	return nil
 }
 
-// Waiting is how many commands are in the queue.
-func (w *Writer) Waiting() int { return len(w.queue) }
+// Waiting is how many commands are in the queues.
+func (w *Writer) Waiting() (n int) {
+	for _, queue := range w.queues {
+		n += len(queue)
+	}
+	return n
+}
 
 // Close takes no more commands, finishes those that were accepted and returns.
 func (w *Writer) Close() {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
-		close(w.queue)
+		for _, queue := range w.queues {
+			close(queue)
+		}
 	}
 	w.mu.Unlock()
 	w.workers.Wait()
 }
 
 // work runs batches until the queue is closed and empty.
-func (w *Writer) work() {
-	defer w.workers.Done()
-	for first := range w.queue {
+func (w *Writer) work(queue <-chan *job) {
+	for first := range queue {
 		batch := []*job{first}
 	fill:
 		for len(batch) < w.opts.MaxBatch {
 			select {
-			case j, ok := <-w.queue:
+			case j, ok := <-queue:
 				if !ok {
 					break fill
 				}

@@ -161,7 +161,7 @@ func (r *Rows) end() {
 }
 
 // Scan reads the row's columns: into pointers to integers, texts and flags of
-// any name, or into a sql.Scanner. NULL goes into a Scanner only.
+// any name, or into a sql.Scanner or an any, which alone take NULL.
 func (r *Rows) Scan(dest ...any) error {
 	if !r.row {
 		return errors.New("sqlite: no row to scan")
@@ -177,6 +177,8 @@ func (r *Rows) Scan(dest ...any) error {
 			*d, err = s.integer(i)
 		case *string:
 			*d, err = s.text(i)
+		case *any:
+			*d, err = s.value(i)
 		default:
 			err = s.scan(i, d)
 		}
@@ -253,7 +255,7 @@ func notThere(kind int32, want string) error {
 
 func (s *stmt) kind(i int) int32 { return sqlite3.Xsqlite3_column_type(s.conn.tls, s.handle, int32(i)) }
 
-// value is a column as a Scanner takes it.
+// value is a column as it is.
 func (s *stmt) value(i int) (any, error) {
 	switch s.kind(i) {
 	case sqlite3.SQLITE_NULL:
