@@ -8,10 +8,12 @@ import (
 
 // Sizes of SQLite's log, in pages of 4 KiB.
 const (
-	// checkpointAt is when its pages begin to be copied into the database: 32 MiB.
-	// Pages of busy members are written again and again, so fewer, larger copies
-	// cost less; what a crash leaves behind is read once at the next start.
-	checkpointAt = 8_192
+	// checkpointStep is how many are copied at a time: 8 MiB, so that the disk
+	// is not busy for long when a commit wants it.
+	checkpointStep = 2_048
+	// checkpointAll is when all are to be copied and the log begun anew: 32 MiB.
+	// What a crash leaves behind is read once at the next start.
+	checkpointAll = 8_192
 	// checkpointRest is how little may be left to copy while writers wait.
 	checkpointRest = 256
 	// checkpointPasses is how often that is tried: a writer that is faster than
@@ -24,10 +26,11 @@ const (
 // that nobody adds to the log meanwhile and the next transaction can begin it
 // anew: without that the log of a server that never rests would grow for ever.
 type checkpointer struct {
-	db    *sqliteDB
-	wake  chan struct{}
-	done  chan struct{} // closed when run has returned
-	pages atomic.Int64  // in the log after the last commit
+	db     *sqliteDB
+	wake   chan struct{}
+	done   chan struct{} // closed when run has returned
+	pages  atomic.Int64  // in the log after the last commit
+	copied atomic.Int64  // of them, at the last checkpoint
 }
 
 func startCheckpointer(db *sqliteDB) *checkpointer {
@@ -38,8 +41,10 @@ func startCheckpointer(db *sqliteDB) *checkpointer {
 
 // committed is told how long the log is.
 func (c *checkpointer) committed(pages int64) {
-	c.pages.Store(pages)
-	if pages < checkpointAt {
+	if pages < c.pages.Swap(pages) {
+		c.copied.Store(0) // it was begun anew
+	}
+	if pages-c.copied.Load() < checkpointStep {
 		return
 	}
 	select {
@@ -79,7 +84,12 @@ func (c *checkpointer) checkpoint(conn *lite.Conn) {
 		if err != nil {
 			return
 		}
-		if c.pages.Load()-copied <= checkpointRest {
+		c.copied.Store(copied)
+		pages := c.pages.Load()
+		if pages < checkpointAll {
+			return
+		}
+		if pages-copied <= checkpointRest {
 			break
 		}
 	}
