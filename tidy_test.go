@@ -37,9 +37,10 @@ var imports = map[string][]string{
 
 	// The store implements what loyalty, access, seal, sms, webhook and reconcile
 	// declare.
-	"internal/store":           {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/reconcile", "internal/store/sqldb"},
-	"internal/store/sqldb":     {},
-	"internal/store/migration": {"internal/store/sqldb"},
+	"internal/store":            {"internal/loyalty", "internal/access", "internal/seal", "internal/sms", "internal/webhook", "internal/reconcile", "internal/store/sqldb"},
+	"internal/store/sqldb":      {"internal/store/sqldb/lite"},
+	"internal/store/sqldb/lite": {},
+	"internal/store/migration":  {"internal/store/sqldb"},
 
 	// Doors: never the store, never one another. The gateway alone has a call
 	// that explains.

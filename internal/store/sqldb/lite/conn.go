@@ -38,10 +38,11 @@ var outOfMemory = &Error{Code: sqlite3.SQLITE_NOMEM, Message: "out of memory"}
 // Conn is a connection to a database file. It belongs to one goroutine at a
 // time; Interrupt alone may be called by others.
 type Conn struct {
-	tls   *libc.TLS
+	tls   *libc.TLS // nil once closed
 	db    uintptr
 	stmts map[string]*stmt
-	log   uintptr // where logCommitted counts pages
+	once  map[*stmt]bool // those in use that are not kept
+	log   uintptr        // where logCommitted counts pages
 }
 
 // Open opens a file, which is made if it is missing. The path is taken as it is:
@@ -54,7 +55,7 @@ func Open(path string) (*Conn, error) {
 	if err := register(); err != nil {
 		return nil, err
 	}
-	c := &Conn{tls: libc.NewTLS(), stmts: make(map[string]*stmt)}
+	c := &Conn{tls: libc.NewTLS(), stmts: make(map[string]*stmt), once: make(map[*stmt]bool)}
 	if err := c.open(path); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -86,6 +87,7 @@ func (c *Conn) open(path string) error {
 	}
 	sqlite3.Xsqlite3_extended_result_codes(c.tls, c.db, 1)
 	sqlite3.Xsqlite3_wal_hook(c.tls, c.db, pointerTo(logCommitted), c.log)
+	sqlite3.Xsqlite3_rollback_hook(c.tls, c.db, pointerTo(logRolledBack), c.db)
 	for _, option := range []int32{sqlite3.SQLITE_DBCONFIG_DQS_DDL, sqlite3.SQLITE_DBCONFIG_DQS_DML} {
 		off := libc.VaList(scratch, int32(0), uintptr(0))
 		if rc := sqlite3.Xsqlite3_db_config(c.tls, c.db, option, off); rc != sqlite3.SQLITE_OK {
@@ -163,6 +165,8 @@ func (c *Conn) prepared(query string) (*stmt, error) {
 	if _, ok := c.stmts[query]; !ok && len(c.stmts) < maxKept {
 		c.stmts[query] = s
 		s.kept = true
+	} else {
+		c.once[s] = true
 	}
 	return s, nil
 }
@@ -223,14 +227,22 @@ func logCommitted(_ *libc.TLS, count, _, _ uintptr, pages int32) int32 {
 // The connection must not be closed meanwhile.
 func (c *Conn) Interrupt() { sqlite3.Xsqlite3_interrupt(c.tls, c.db) }
 
-// Close ends the connection. A transaction that is open is rolled back.
+// Close ends the connection. A transaction that is open is rolled back, and rows
+// that are open end with an error. Closing it again does nothing.
 func (c *Conn) Close() error {
+	if c.tls == nil {
+		return nil
+	}
 	for _, s := range c.stmts {
+		s.close()
+	}
+	for s := range c.once {
 		s.close()
 	}
 	rc := sqlite3.Xsqlite3_close_v2(c.tls, c.db)
 	libc.Xfree(c.tls, c.log)
 	c.tls.Close()
+	c.tls, c.db, c.log = nil, 0, 0
 	if rc != sqlite3.SQLITE_OK {
 		return &Error{Code: int(rc), Message: "close"}
 	}

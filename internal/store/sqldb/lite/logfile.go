@@ -15,11 +15,17 @@ import (
 // for that: it gathers what is written to the log, one write following on the
 // other, and hands it on in one piece, at the latest before the sync.
 //
-// Nothing about durability changes. The log is synced when SQLite says so, with
-// all that was written before in it; an error of the late write is the error of
-// the sync, which SQLite takes for a failed commit just the same; and a frame is
-// shown to other connections only after the sync of its commit. What the
-// connection reads back itself (pages it had to spill) is written out first.
+// Nothing about durability changes, as long as synchronous is FULL, its default.
+// The log is synced when SQLite says so, with all that was written before in it;
+// an error of the late write is the error of the sync, which SQLite takes for a
+// failed commit just the same; and a frame is shown to other connections only
+// after the sync of its commit.
+//
+// Pages that a transaction had to spill wait like all else. What the connection
+// reads back of them comes from the memory: a read that had to write first could
+// fail for want of room, and SQLite, which knows no such reads, would go on with
+// a transaction that has lost pages. If the transaction is rolled back, what
+// waits is forgotten: its place in the log is free for everybody from then on.
 
 // logName is what the file system is called among SQLite's.
 const logName = "memberd-log"
@@ -152,6 +158,11 @@ func logSync(tls *libc.TLS, file uintptr, flags int32) int32 {
 func logRead(tls *libc.TLS, file, data uintptr, size int32, offset sqlite3.Tsqlite3_int64) int32 {
 	l := logOf(file)
 	if l.size > 0 && offset < l.from+l.size && offset+int64(size) > l.from {
+		if offset >= l.from && offset+int64(size) <= l.from+l.size {
+			copy(bytesAt(data, int(size)), bytesAt(l.gathered+uintptr(offset-l.from), int(size)))
+			return sqlite3.SQLITE_OK
+		}
+		// In part only COMMIT reads it, where errors of writing are known.
 		if rc := l.flush(tls, file); rc != sqlite3.SQLITE_OK {
 			return rc
 		}
@@ -175,15 +186,35 @@ func logFileSize(tls *libc.TLS, file, size uintptr) int32 {
 	return function[sizeFunc](l.io().FxFileSize)(tls, file, size)
 }
 
+// logClose forgets what waits: it was not committed.
 func logClose(tls *libc.TLS, file uintptr) int32 {
 	l := logOf(file)
-	rc := l.flush(tls, file)
 	libc.Xfree(tls, l.gathered)
-	l.gathered = 0
-	if closed := function[closeFunc](l.io().FxClose)(tls, file); rc == sqlite3.SQLITE_OK {
-		rc = closed
+	l.gathered, l.size = 0, 0
+	return function[closeFunc](l.io().FxClose)(tls, file)
+}
+
+// logRolledBack is called by the engine after each roll-back, before anything
+// else happens on the connection.
+func logRolledBack(tls *libc.TLS, db uintptr) {
+	if l := logOfConn(tls, db); l != nil {
+		l.size = 0
 	}
-	return rc
+}
+
+// logOfConn is the log that a connection has open, nil if it has none.
+func logOfConn(tls *libc.TLS, db uintptr) *logFile {
+	const pointer = int(unsafe.Sizeof(uintptr(0)))
+	out := tls.Alloc(pointer)
+	defer tls.Free(pointer)
+	if rc := sqlite3.Xsqlite3_file_control(tls, db, 0, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, out); rc != sqlite3.SQLITE_OK {
+		return nil
+	}
+	file := *at[uintptr](out)
+	if file == 0 || at[sqlite3.Tsqlite3_file](file).FpMethods != file+usualSize {
+		return nil // a journal, before the database has a log
+	}
+	return logOf(file)
 }
 
 // pointerTo is a function as the engine calls it, which was C and knows them by

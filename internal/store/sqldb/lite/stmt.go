@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 
 	"modernc.org/libc"
@@ -14,7 +15,7 @@ import (
 // stmt is a prepared statement with the memory of its texts.
 type stmt struct {
 	conn            *Conn
-	handle          uintptr
+	handle          uintptr // 0 once closed
 	params, columns int
 	busy            bool // from binding until its rows are closed
 	kept            bool // to be run again
@@ -35,14 +36,20 @@ func (s *stmt) bind(args []any) error {
 	}
 	size := 1 // an empty text must have an address too
 	for _, arg := range args {
-		if text, ok := arg.(string); ok {
-			size += len(text)
+		switch v := arg.(type) {
+		case int64:
+		case string:
+			size += len(v)
+		default:
+			if value := reflect.ValueOf(v); value.Kind() == reflect.String {
+				size += value.Len()
+			}
 		}
 	}
 	if err := s.room(size); err != nil {
 		return err
 	}
-	used := 0
+	to := s.texts
 	for i, arg := range args {
 		param := int32(i + 1)
 		var rc int32
@@ -50,11 +57,14 @@ func (s *stmt) bind(args []any) error {
 		case int64:
 			rc = sqlite3.Xsqlite3_bind_int64(s.conn.tls, s.handle, param, v)
 		case string:
-			n := copy(bytesAt(s.texts+uintptr(used), len(v)), v)
-			rc = sqlite3.Xsqlite3_bind_text(s.conn.tls, s.handle, param, s.texts+uintptr(used), int32(n), sqlite3.SQLITE_STATIC)
-			used += n
+			rc = s.bindText(param, v, &to)
 		default:
-			n, err := integerOf(v)
+			value := reflect.ValueOf(v)
+			if value.Kind() == reflect.String {
+				rc = s.bindText(param, value.String(), &to)
+				break
+			}
+			n, err := integerOf(value)
 			if err != nil {
 				return fmt.Errorf("sqlite: parameter %d: %w", param, err)
 			}
@@ -67,9 +77,17 @@ func (s *stmt) bind(args []any) error {
 	return nil
 }
 
+// bindText copies a text to where there is room for it.
+func (s *stmt) bindText(param int32, text string, to *uintptr) int32 {
+	n := copy(bytesAt(*to, len(text)), text)
+	rc := sqlite3.Xsqlite3_bind_text(s.conn.tls, s.handle, param, *to, int32(n), sqlite3.SQLITE_STATIC)
+	*to += uintptr(n)
+	return rc
+}
+
 // integerOf is the integer or flag that a value of another type is.
-func integerOf(value any) (int64, error) {
-	switch v := reflect.ValueOf(value); v.Kind() {
+func integerOf(v reflect.Value) (int64, error) {
+	switch v.Kind() {
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		return v.Int(), nil
 	case reflect.Bool:
@@ -78,13 +96,19 @@ func integerOf(value any) (int64, error) {
 		}
 		return 0, nil
 	}
-	return 0, fmt.Errorf("a %T cannot be stored", value)
+	if !v.IsValid() {
+		return 0, errors.New("nil cannot be stored")
+	}
+	return 0, fmt.Errorf("a %s cannot be stored", v.Type())
 }
 
 // room makes sure that texts of so many bytes fit.
 func (s *stmt) room(size int) error {
 	if size <= s.textsSize {
 		return nil
+	}
+	if size > math.MaxInt32 { // more than the engine can be told
+		return &Error{Code: sqlite3.SQLITE_TOOBIG, Message: "string or blob too big"}
 	}
 	libc.Xfree(s.conn.tls, s.texts)
 	s.textsSize = max(size, 256)
@@ -97,10 +121,14 @@ func (s *stmt) room(size int) error {
 
 // rest ends a run. The error that the engine repeats here has been seen.
 func (s *stmt) rest() {
+	if s.handle == 0 {
+		return
+	}
 	sqlite3.Xsqlite3_reset(s.conn.tls, s.handle)
 	s.busy = false
 	switch {
 	case !s.kept:
+		delete(s.conn.once, s)
 		s.close()
 	case s.textsSize > maxTexts:
 		s.free()
@@ -116,8 +144,11 @@ func (s *stmt) free() {
 func (s *stmt) close() {
 	sqlite3.Xsqlite3_finalize(s.conn.tls, s.handle)
 	libc.Xfree(s.conn.tls, s.texts)
-	s.texts, s.textsSize = 0, 0
+	s.handle, s.texts, s.textsSize = 0, 0, 0
 }
+
+// errClosed is of rows that were left open when their connection was closed.
+var errClosed = errors.New("sqlite: the connection is closed")
 
 // Rows is the result of a query, at the row before the first. It must be closed;
 // reading it to its end does that too.
@@ -130,6 +161,11 @@ type Rows struct {
 // Next goes to the next row. False is the end, or the error that Err tells.
 func (r *Rows) Next() bool {
 	if r.stmt == nil {
+		return false
+	}
+	if r.stmt.handle == 0 {
+		r.err = errClosed
+		r.end()
 		return false
 	}
 	switch rc := sqlite3.Xsqlite3_step(r.stmt.conn.tls, r.stmt.handle); rc {
@@ -167,6 +203,9 @@ func (r *Rows) Scan(dest ...any) error {
 		return errors.New("sqlite: no row to scan")
 	}
 	s := r.stmt
+	if s.handle == 0 {
+		return errClosed
+	}
 	if len(dest) != s.columns {
 		return fmt.Errorf("sqlite: %d values for %d columns", len(dest), s.columns)
 	}
@@ -242,6 +281,9 @@ func (s *stmt) text(i int) (string, error) {
 	}
 	if kind := s.kind(i); kind == sqlite3.SQLITE_NULL {
 		return "", notThere(kind, "a text")
+	}
+	if p == 0 && n > 0 {
+		return "", outOfMemory
 	}
 	return "", nil
 }
