@@ -79,20 +79,36 @@ func (c *checkpointer) run() {
 // checkpoint ignores errors as SQLite's own way of doing it does: the log is
 // whole, and after the next commit it is tried again.
 func (c *checkpointer) checkpoint(conn *lite.Conn) {
+	if c.copyBeside(conn) {
+		c.copyInTurn(conn)
+	}
+}
+
+// copyBeside copies while writers go on, and tells whether the log is so long
+// that the rest is to be copied too.
+func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
 	for range checkpointPasses {
 		copied, err := passiveCheckpoint(conn)
 		if err != nil {
-			return
+			return false
 		}
 		c.copied.Store(copied)
 		pages := c.pages.Load()
+		if pages < copied {
+			c.copied.Store(0) // it was begun anew meanwhile, which committed has said before
+		}
 		if pages < checkpointAll {
-			return
+			return false
 		}
 		if pages-copied <= checkpointRest {
 			break
 		}
 	}
+	return true
+}
+
+// copyInTurn copies the rest while nobody in this process writes.
+func (c *checkpointer) copyInTurn(conn *lite.Conn) {
 	select {
 	case _, ok := <-c.db.turn:
 		if !ok {

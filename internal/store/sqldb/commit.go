@@ -67,7 +67,7 @@ func (tx *Tx) Commit(ctx context.Context) error {
 // commitSQLite sends COMMIT and, when that fails, ROLLBACK by hand, because the
 // answer to the second tells what the first did.
 func (tx *Tx) commitSQLite() error {
-	_, err := tx.conn.Exec("COMMIT")
+	err := tx.end("COMMIT")
 	if err == nil {
 		tx.db.lite.checkpoints.committed(tx.conn.LogPages())
 		tx.db.lite.release(false)

@@ -31,6 +31,9 @@ func newPool(path string, size int) *pool {
 
 // get waits for a connection, which must be given back.
 func (p *pool) get(ctx context.Context) (*lite.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	select {
 	case <-p.slots:
 	default:
@@ -66,11 +69,15 @@ func (p *pool) take() (*lite.Conn, error) {
 	return conn, nil
 }
 
-// put takes a connection back. Its rows are closed and it has no transaction.
+// put takes a connection back. Its rows are closed; one whose transaction could
+// not be ended is not used again, because it would show old data for ever.
 func (p *pool) put(conn *lite.Conn) {
 	p.mu.Lock()
 	delete(p.used, conn)
-	if p.closed {
+	if p.closed || conn.InTransaction() {
+		// An interruption counts until the next statement begins. The last
+		// connection to be closed copies the log, and would leave it for that.
+		_, _ = conn.Exec("SELECT 1")
 		_ = conn.Close() // it has only read
 	} else {
 		p.idle = append(p.idle, conn)

@@ -55,6 +55,7 @@ func (r *Reader) QueryRow(ctx context.Context, query string, args ...any) Row {
 type ReadTx struct {
 	db   *DB
 	lite *lite.Conn // nil once closed
+	open Rows       // of the last query on SQLite, which may have been left open
 	pg   pgx.Tx
 }
 
@@ -116,10 +117,11 @@ func (tx *ReadTx) Query(ctx context.Context, query string, args ...any) (Rows, e
 	if err != nil {
 		return nil, err
 	}
-	if ctx.Done() == nil {
-		return rows, nil
+	tx.open = rows
+	if ctx.Done() != nil {
+		tx.open = &watchedRows{Rows: rows, ctx: ctx, unwatch: interruptAfter(ctx, tx.lite)}
 	}
-	return &watchedRows{rows, ctx, interruptAfter(ctx, tx.lite)}, nil
+	return tx.open, nil
 }
 
 // QueryRow runs a reading statement of which only the first row matters.
@@ -140,6 +142,9 @@ func (tx *ReadTx) Close() error {
 	}
 	conn := tx.lite
 	tx.lite = nil
+	if tx.open != nil {
+		_ = tx.open.Close()
+	}
 	_, err := conn.Exec("ROLLBACK")
 	tx.db.lite.readers.put(conn)
 	return err
@@ -172,9 +177,17 @@ type watchedRows struct {
 	*lite.Rows
 	ctx     context.Context
 	unwatch func()
+	begun   bool
+	err     error // of a context that had ended before the query began
 }
 
 func (r *watchedRows) Next() bool {
+	if !r.begun { // an interruption before this would have met nothing
+		r.begun = true
+		if r.err = r.ctx.Err(); r.err != nil {
+			_ = r.Rows.Close()
+		}
+	}
 	if r.Rows.Next() {
 		return true
 	}
@@ -183,6 +196,9 @@ func (r *watchedRows) Next() bool {
 }
 
 func (r *watchedRows) Err() error {
+	if r.err != nil {
+		return r.err
+	}
 	err := r.Rows.Err()
 	if ctxErr := r.ctx.Err(); err != nil && ctxErr != nil {
 		return ctxErr

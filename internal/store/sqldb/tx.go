@@ -22,6 +22,7 @@ var ErrTxDone = errors.New("sqldb: transaction has ended")
 type Tx struct {
 	db     *DB
 	conn   *lite.Conn // SQLite
+	open   *lite.Rows // of its last query, which may have been left open
 	pg     pgx.Tx     // PostgreSQL
 	failed error      // the first error of a statement
 	done   bool
@@ -167,7 +168,18 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (Rows, error
 	if err != nil {
 		return nil, tx.fail(err)
 	}
+	tx.open = rows
 	return &txRows{rows, tx}, nil
+}
+
+// end sends the last statement on SQLite. Rows that were left open would go on
+// in the next transaction.
+func (tx *Tx) end(statement string) error {
+	if tx.open != nil {
+		_ = tx.open.Close()
+	}
+	_, err := tx.conn.Exec(statement)
+	return err
 }
 
 // QueryRow runs a statement that returns rows of which only the first matters.
@@ -208,7 +220,7 @@ func (tx *Tx) Rollback(ctx context.Context) error {
 		}
 		return nil
 	}
-	_, err := tx.conn.Exec("ROLLBACK")
+	err := tx.end("ROLLBACK")
 	// An error here mostly says that SQLite has rolled back already. Either way
 	// a new connection begins without a transaction.
 	tx.db.lite.release(err != nil)
