@@ -3,7 +3,10 @@ package sqldb
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -96,9 +99,8 @@ func TestPostgresRolledBackTable(t *testing.T) {
 	}
 }
 
-// The disk is full when COMMIT writes the log: max_page_count gives the same
-// code, but already at the statement; a violated deferred constraint is an
-// error of COMMIT itself that leaves the transaction open.
+// A violated deferred constraint is an error of COMMIT itself that leaves the
+// transaction open. A full disk is one that does not; see below.
 func TestSQLiteCommitOutcome(t *testing.T) {
 	t.Parallel()
 	db := open(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
@@ -146,6 +148,60 @@ func TestSQLiteCommitOutcome(t *testing.T) {
 	}
 	if _, err := begin(t, db).Exec(t.Context(), "INSERT INTO p VALUES (1)"); err != nil {
 		t.Errorf("after a new connection: %v", err)
+	}
+}
+
+// The disk is full when COMMIT writes the log, so nothing of the transaction is
+// kept, and with room again writing goes on.
+func TestSQLiteFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
+		t.Skipf("a small disk cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 300_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, "sqlite:"+filepath.Join(dir, "test.db"))
+	write := func(statement string, args ...any) error {
+		tx := begin(t, db)
+		if _, err := tx.Exec(t.Context(), statement, args...); err != nil {
+			t.Fatal(err) // nothing is written before COMMIT
+		}
+		return tx.Commit(t.Context())
+	}
+	if err := write("CREATE TABLE x (a TEXT) STRICT"); err != nil {
+		t.Fatal(err)
+	}
+	kept, full := int64(0), error(nil)
+	for full == nil && kept < 1000 {
+		if full = write("INSERT INTO x VALUES (?)", strings.Repeat("x", 20_000)); full == nil {
+			kept++
+		}
+	}
+	if full == nil || kept == 0 || !CommitOutcome(full) || Classify(full) != Infrastructure {
+		t.Errorf("after %d rows: %v (rolled back %v, %v)", kept, full, CommitOutcome(full), Classify(full))
+	}
+	count := func() (n int64) {
+		if err := db.Read().QueryRow(t.Context(), "SELECT count(*) FROM x").Scan(&n); err != nil {
+			t.Error(err)
+		}
+		return n
+	}
+	if n := count(); n != kept {
+		t.Errorf("%d rows, want %d", n, kept)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if err := write("INSERT INTO x VALUES ('after')"); err != nil || count() != kept+1 {
+		t.Errorf("with room again: %d rows, want %d, %v", count(), kept+1, err)
 	}
 }
 

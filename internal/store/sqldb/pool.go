@@ -50,21 +50,36 @@ func (p *pool) get(ctx context.Context) (*lite.Conn, error) {
 	return conn, err
 }
 
+// take opens a connection without the lock: the others go on meanwhile.
 func (p *pool) take() (*lite.Conn, error) {
+	conn, err := p.takeIdle()
+	if conn != nil || err != nil {
+		return conn, err
+	}
+	if conn, err = openConn(p.path, readerPragmas); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errors.Join(ErrClosed, conn.Close())
+	}
+	p.used[conn] = true
+	return conn, nil
+}
+
+func (p *pool) takeIdle() (*lite.Conn, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, ErrClosed
 	}
-	var conn *lite.Conn
-	if last := len(p.idle) - 1; last >= 0 {
-		conn, p.idle = p.idle[last], p.idle[:last]
-	} else {
-		var err error
-		if conn, err = openConn(p.path, readerPragmas); err != nil {
-			return nil, err
-		}
+	last := len(p.idle) - 1
+	if last < 0 {
+		return nil, nil
 	}
+	conn := p.idle[last]
+	p.idle = p.idle[:last]
 	p.used[conn] = true
 	return conn, nil
 }
