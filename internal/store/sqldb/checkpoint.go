@@ -26,11 +26,11 @@ const (
 // that nobody adds to the log meanwhile and the next transaction can begin it
 // anew: without that the log of a server that never rests would grow for ever.
 type checkpointer struct {
-	db     *sqliteDB
-	wake   chan struct{}
-	done   chan struct{} // closed when run has returned
-	pages  atomic.Int64  // in the log after the last commit
-	copied atomic.Int64  // of them, at the last checkpoint
+	db    *sqliteDB
+	wake  chan struct{}
+	done  chan struct{} // closed when run has returned
+	pages atomic.Int64  // in the log after the last commit
+	tried atomic.Int64  // in the log when it was last copied, as far as readers let it
 }
 
 func startCheckpointer(db *sqliteDB) *checkpointer {
@@ -42,9 +42,9 @@ func startCheckpointer(db *sqliteDB) *checkpointer {
 // committed is told how long the log is.
 func (c *checkpointer) committed(pages int64) {
 	if pages < c.pages.Swap(pages) {
-		c.copied.Store(0) // it was begun anew
+		c.tried.Store(0) // it was begun anew
 	}
-	if pages-c.copied.Load() < checkpointStep {
+	if pages-c.tried.Load() < checkpointStep {
 		return
 	}
 	select {
@@ -88,14 +88,16 @@ func (c *checkpointer) checkpoint(conn *lite.Conn) {
 // that the rest is to be copied too.
 func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
 	for range checkpointPasses {
+		before := c.pages.Load()
 		copied, err := passiveCheckpoint(conn)
 		if err != nil {
 			return false
 		}
-		c.copied.Store(copied)
+		tried := max(before, copied)
+		c.tried.Store(tried)
 		pages := c.pages.Load()
-		if pages < copied {
-			c.copied.Store(0) // it was begun anew meanwhile, which committed has said before
+		if pages < tried {
+			c.tried.Store(0) // it was begun anew meanwhile, which committed has said before
 		}
 		if pages < checkpointAll {
 			return false
