@@ -171,26 +171,21 @@ func returnedGoods(material string) (lines []Line) {
 // bringBack takes goods out of an order for which fen come back, as far as the
 // order had them. A bar code names goods, without one the category does. Money
 // beyond what the goods have cost is no goods' money; where less comes back than
-// they have cost, they count for that.
+// they have cost, as much of them does as was paid for with that.
 func (d *Decision) bringBack(goods []Line, fen int64) {
 	if len(d.Lines) == 0 || fen == 0 {
 		return
 	}
+	taken, cost := d.named(goods)
 	d.Lines = slices.Clone(d.Lines) // the row's own stay as they are until this is booked
 	var back Returned
-	for _, g := range goods {
-		i := slices.IndexFunc(d.Lines, func(l Line) bool {
-			if g.BarCode != "" {
-				return l.BarCode == g.BarCode
-			}
-			return g.Category != "" && l.Category == g.Category
-		})
-		if i < 0 {
-			continue
+	for i, price := range taken {
+		if cost > fen { // upwards, so that no line gives more than it had
+			price -= mulDiv(price, cost-fen, cost)
 		}
 		l := &d.Lines[i]
 		before := l.paid()
-		l.Back += min(g.Price, l.Price-l.Back)
+		l.Back += price
 		money := before - l.paid()
 		back.Fen += money
 		back.Weight += money * int64(l.Factor)
@@ -200,6 +195,38 @@ func (d *Decision) bringBack(goods []Line, fen int64) {
 	}
 	d.Back.Fen += back.Fen
 	d.Back.Weight += back.Weight
+}
+
+// named is how much of each line's price goods name that have not come back yet,
+// and what was paid of that. What one line can't give the next of the same name
+// does.
+func (d *Decision) named(goods []Line) (taken []int64, cost int64) {
+	taken = make([]int64, len(d.Lines))
+	for _, g := range goods {
+		price := g.Price
+		for i := range d.Lines {
+			if l := &d.Lines[i]; g.names(l) {
+				n := min(price, l.Price-l.Back-taken[i])
+				taken[i] += n
+				price -= n
+			}
+		}
+	}
+	for i, price := range taken {
+		l := d.Lines[i]
+		before := l.paid()
+		l.Back += price
+		cost += before - l.paid()
+	}
+	return taken, cost
+}
+
+// names tells whether goods of a refund may be those of a line.
+func (l *Line) names(other *Line) bool {
+	if l.BarCode != "" {
+		return l.BarCode == other.BarCode
+	}
+	return l.Category != "" && l.Category == other.Category
 }
 
 // paid is what was paid of goods that have not come back.

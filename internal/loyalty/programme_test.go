@@ -90,6 +90,49 @@ func TestARefundTakesBackByItsGoods(t *testing.T) {
 	}
 }
 
+// Goods come back in as many lines, refunds and payments as a till likes: in the
+// end it is what one refund takes.
+func TestGoodsComeBackInParts(t *testing.T) {
+	t.Parallel()
+	const bought = `[{"ty":"fresh","bar_code":"1","price":"50"},{"ty":"fresh","bar_code":"2","price":"50"},{"ty":"dry","bar_code":"3","price":"100"}]`
+	type back struct {
+		fen    int64
+		goods  string
+		points int64
+	}
+	for _, c := range []struct {
+		name  string
+		backs []back
+	}{
+		{"a category of two lines", []back{{10_000, `[{"category":"fresh","price":"100"}]`, 300}}},
+		{"a category line by line", []back{{5_000, `[{"category":"fresh","price":"50"}]`, 150}, {5_000, `[{"category":"fresh","price":"50"}]`, 150}}},
+		{"a category beside a bar code", []back{{10_000, `[{"bar_code":"1","price":"50"},{"category":"fresh","price":"50"}]`, 300}}},
+		{"more of a category than there was", []back{{10_000, `[{"category":"fresh","price":"120"}]`, 300}}},
+		{"goods paid back in two payments", []back{{2_500, `[{"bar_code":"1","price":"50"}]`, 75}, {2_500, `[{"bar_code":"1","price":"50"}]`, 75}, {10_000, `[{"bar_code":"3","price":"100"}]`, 100}}},
+		{"a category in two payments", []back{{3_000, `[{"category":"fresh","price":"120"}]`, 90}, {7_000, `[{"category":"fresh","price":"120"}]`, 210}}},
+		{"goods that are all back", []back{{5_000, `[{"bar_code":"1","price":"50"}]`, 150}, {5_000, `[{"bar_code":"1","price":"50"}]`, 84}}}, // a third of the rest
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w, who := shopper(t, func(s *loyalty.Settings) {
+				s.Points.Multipliers = []loyalty.Multiplier{multiplier("fresh", 30_000, loyalty.Condition{Categories: []string{"fresh"}})}
+			})
+			o := w.Order(who, "o", 20_000, unnamed)
+			o.Info.Material = bought
+			if got := loyaltytest.Must(w, o); got.Points != 400 {
+				t.Fatalf("%d points earned: %+v", got.Points, w.OrderRow("o").Decision)
+			}
+			for i, b := range c.backs {
+				r := w.Refund(who, string(rune('a'+i)), "o", b.fen, unnamed)
+				r.Info.Material = b.goods
+				if got := loyaltytest.Must(w, r); got.Points != b.points {
+					t.Errorf("refund %d took %d points, want %d", i, got.Points, b.points)
+				}
+			}
+		})
+	}
+}
+
 // Caps count what the rule granted, by the day of the purchase, and what is
 // taken back makes room again.
 func TestCapsCountWhatTheRuleGranted(t *testing.T) {
