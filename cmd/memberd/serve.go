@@ -92,7 +92,6 @@ func (c *serveCommand) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// serve runs until ctx ends and everything that was accepted is finished.
 // collectLess lets the heap grow to five times what is in use before it is
 // cleaned, unless the environment says otherwise (GOGC). A server holds little
 // for long, some 10 MB, and with Go's usual factor of two it would clean it
@@ -103,6 +102,7 @@ func collectLess() {
 	}
 }
 
+// serve runs until ctx ends and everything that was accepted is finished.
 func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, listener net.Listener, sender sms.Sender, demo *demoApps) error {
 	collectLess()
 	metrics := web.NewMetrics(versionText(), pl.db.Dialect().String())

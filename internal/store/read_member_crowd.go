@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -21,8 +22,9 @@ const (
 
 // crowd gathers look-ups of single members on PostgreSQL, where a look-up is
 // mostly a round trip and the start of a statement. A lone one waits for nobody;
-// those that come while statements run go together with the next one. Each is
-// made after it was asked for, so it sees all that was answered before.
+// those that come while statements run go together with the next one, but for
+// those whose callers have gone meanwhile. Each is made after it was asked for,
+// so it sees all that was answered before.
 type crowd struct {
 	mu      sync.Mutex
 	waiting []*lookup
@@ -31,11 +33,27 @@ type crowd struct {
 
 // lookup is one member to be found by one identity.
 type lookup struct {
-	who   loyalty.Who
-	now   loyalty.Instant
-	found *namedMember
-	err   error
-	done  chan struct{}
+	ctx      context.Context // the caller's
+	who      loyalty.Who
+	now      loyalty.Instant
+	found    *namedMember
+	err      error
+	panicked any
+	done     chan struct{}
+}
+
+// wait is for the answer, as long as the caller wants it. A panic goes on where
+// it would have come up without a crowd.
+func (l *lookup) wait() (*namedMember, error) {
+	select {
+	case <-l.done:
+		if l.panicked != nil {
+			panic(l.panicked)
+		}
+		return l.found, l.err
+	case <-l.ctx.Done():
+		return nil, l.ctx.Err()
+	}
 }
 
 // namedAmong is named, for a caller among many.
@@ -47,16 +65,11 @@ func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Ins
 	if profile {
 		c = &s.crowds[1]
 	}
-	l := &lookup{who: who, now: now, done: make(chan struct{})}
+	l := &lookup{ctx: ctx, who: who, now: now, done: make(chan struct{})}
 	if c.join(l) {
 		go s.serve(c, profile)
 	}
-	select {
-	case <-l.done:
-		return l.found, l.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return l.wait()
 }
 
 // join waits in the crowd, and tells whether somebody has to be sent to serve it.
@@ -71,17 +84,19 @@ func (c *crowd) join(l *lookup) (serve bool) {
 }
 
 // next takes the look-ups of the next statement; none ends the service.
-func (c *crowd) next() []*lookup {
+func (c *crowd) next() (taken []*lookup) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := min(len(c.waiting), maxCrowd)
-	if n == 0 {
+	for len(c.waiting) > 0 && len(taken) < maxCrowd {
+		if l := c.waiting[0]; l.ctx.Err() == nil {
+			taken = append(taken, l)
+		}
+		c.waiting = c.waiting[1:]
+	}
+	if len(taken) == 0 {
 		c.running--
 		c.waiting = nil
-		return nil
 	}
-	taken := c.waiting[:n:n]
-	c.waiting = c.waiting[n:]
 	return taken
 }
 
@@ -104,11 +119,23 @@ func (s *Store) answer(lookups []*lookup, profile bool) {
 		return
 	}
 	for _, l := range lookups {
-		l.found, l.err = s.named(ctx, s.db.Read(), l.who, l.now, profile)
+		s.answerAlone(ctx, l, profile)
 	}
 }
 
-func (s *Store) answerTogether(ctx context.Context, lookups []*lookup, profile bool) error {
+func (s *Store) answerAlone(ctx context.Context, l *lookup, profile bool) {
+	defer func() { l.panicked = recover() }()
+	l.found, l.err = s.named(ctx, s.db.Read(), l.who, l.now, profile)
+}
+
+var errPanicked = errors.New("a panic in a look-up")
+
+func (s *Store) answerTogether(ctx context.Context, lookups []*lookup, profile bool) (err error) {
+	defer func() {
+		if recover() != nil { // it comes up again with the one that it belongs to
+			err = errPanicked
+		}
+	}()
 	merchants, kinds, values := make([]string, len(lookups)), make([]string, len(lookups)), make([]string, len(lookups))
 	times := make([]int64, len(lookups))
 	for i, l := range lookups {
