@@ -181,3 +181,40 @@ func TestTimeNeverRunsBackBehindAPeriod(t *testing.T) {
 		t.Errorf("growth %d level %d after the refund of everything", m.Growth, m.Level)
 	}
 }
+
+// A back-test that begins with a period takes what came just before it, by a
+// clock that was behind, for what it was: booked, and nothing to be done again.
+func TestABackTestFromTheBeginningOfAPeriod(t *testing.T) {
+	t.Parallel()
+	for name, fen := range map[string]int64{"an order with points": 10_000, "one without": 0} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := loyaltytest.NewWorld(t, func(s *loyalty.Settings) {
+				s.Growth.Period.Kind = loyalty.PeriodYear
+				s.Orders.Score = loyalty.ScoreRule
+			})
+			who := w.Register("13800000001")
+			begins := time.Date(2027, 1, 1, 0, 0, 0, 0, w.Rules.Location())
+			w.Now = begins.Add(time.Second)
+			loyaltytest.Must(w, loyalty.BookDue{Who: who})
+			w.Now = begins.Add(-time.Second)
+			loyaltytest.Must(w, w.Order(who, "o1", fen, loyaltytest.Unnamed))
+			w.Now = begins.Add(time.Hour)
+			loyaltytest.Must(w, w.Order(who, "o2", 7_000, loyaltytest.Unnamed))
+			loyaltytest.Must(w, w.Refund(who, "r1", "o1", fen, loyaltytest.Unnamed))
+			test := loyalty.BackTest{
+				Present: w.Rules, Candidate: w.Rules, Past: []loyalty.PastRules{{Snapshot: w.Rules}},
+				Since: loyalty.InstantOf(begins), Now: loyalty.InstantOf(w.Now),
+			}
+			state := w.Store.Dump(nil)
+			got, err := test.Run(state.History(w.Member(who)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, a := got.Member, got.Actual
+			if len(got.Refused) > 0 || len(got.Entries) != len(got.Ledger) || g.Balance != a.Balance || g.Growth != a.Growth || g.Orders != a.Orders || g.ConsumeCount != a.ConsumeCount {
+				t.Errorf("%d entries, refused %v, member\n%+v, want %d and\n%+v", len(got.Entries), got.Refused, g, len(got.Ledger), a)
+			}
+		})
+	}
+}

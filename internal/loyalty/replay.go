@@ -217,8 +217,8 @@ func (r *replay) grown() Member {
 	var placed []*Order
 	for i := range r.h.Orders {
 		o := r.h.Orders[i].Order
-		if o.BookedAt >= r.Since {
-			break
+		if !r.before(&o) {
+			continue
 		}
 		p.pass(o.BookedAt, o.Decision.Version)
 		p.Orders = o.Seq
@@ -301,14 +301,14 @@ func (p *past) endPeriods(to Instant) {
 // landedBefore tells whether the order of a refund came before the back-test
 // begins.
 func (r *replay) landedBefore(o *Order) bool {
-	return r.landed[OrderKey{o.Space, o.Parent}].BookedAt < r.Since
+	return r.before(r.landed[OrderKey{o.Space, o.Parent}])
 }
 
 // declinedLater tells whether a refund waited when the back-test begins, and did
 // not fit its order when that landed.
 func (r *replay) declinedLater(o *Order) bool {
 	parent := r.landed[OrderKey{o.Space, o.Parent}]
-	return o.State == Declined && parent != nil && parent.BookedAt >= r.Since &&
+	return o.State == Declined && parent != nil && !r.before(parent) &&
 		o.BookedAt > r.Present.ParkedBefore(parent.BookedAt)
 }
 
@@ -348,7 +348,7 @@ func (r *replay) steps() []step {
 	last, next := int64(0), r.anchors()
 	for i := range r.h.Orders {
 		o := &r.h.Orders[i]
-		if o.BookedAt < r.Since {
+		if r.before(&o.Order) {
 			continue
 		}
 		no, at := r.place(&o.Order)
@@ -364,6 +364,14 @@ func (r *replay) steps() []step {
 func (r *replay) parkedOnce(o *Order) bool {
 	parent := r.landed[OrderKey{o.Space, o.Parent}]
 	return o.Kind == Refund && (parent == nil || parent.Seq > o.Seq)
+}
+
+// before tells whether an order row was made before the back-test begins, as its
+// entry was: it may be booked later than that, when the period began in which it
+// counts.
+func (r *replay) before(o *Order) bool {
+	_, at := r.place(o)
+	return at < r.Since
 }
 
 // place is before which entry an order row was made, and when: that of its own
