@@ -91,12 +91,18 @@ func (a *account) grow(by int64) {
 // bringUp books what is due, and brings the member to levels and periods as they
 // are now. Whoever is to keep its level keeps it although a period has ended
 // meanwhile: what that would have left of it under the old levels is not known.
+// Then it has not moved either.
 func (a *account) bringUp() {
-	level, aligned := a.Level, a.snap.levelAligned(&a.Member)
+	level, moves, aligned := a.Level, len(a.levelMoves), a.snap.levelAligned(&a.Member)
 	a.alignPeriod()
 	a.settle()
-	if !aligned {
-		a.alignLevel(level)
+	if aligned {
+		return
+	}
+	a.alignLevel(level)
+	if a.Level == level {
+		a.LevelMoves -= int64(len(a.levelMoves) - moves)
+		a.levelMoves = a.levelMoves[:moves]
 	}
 }
 

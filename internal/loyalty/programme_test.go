@@ -2,6 +2,7 @@ package loyalty_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/loyalty/loyaltytest"
@@ -336,5 +337,36 @@ func TestWhatEndsAKeptLevel(t *testing.T) {
 				t.Errorf("level %d after the refunds, want %d", m.Level, c.after)
 			}
 		})
+	}
+}
+
+// Who is to keep its level never loses it, though a period has ended before the
+// change of the levels is noticed: nobody is told of a fall and a rise.
+func TestAKeptLevelIsKeptOverTheEndOfAPeriod(t *testing.T) {
+	t.Parallel()
+	second := func(threshold int64) func(*loyalty.Settings) {
+		return func(s *loyalty.Settings) {
+			s.Levels = []loyalty.Level{{Number: 1, Name: "a"}, {Number: 2, Name: "b", Threshold: threshold}}
+			s.LevelChange, s.Growth.Period.Kind, s.Growth.Downgrade = loyalty.LevelKeep, loyalty.PeriodYear, loyalty.DowngradeFitting
+		}
+	}
+	w, who := shopper(t, second(400))
+	loyaltytest.Must(w, w.Order(who, "o", 50_000, unnamed))
+	w.Change(second(600))
+	w.Now = time.Date(w.Now.Year()+2, 1, 1, 0, 0, 1, 0, w.Rules.Location()) // two periods end
+	read := asOf(w, who)
+	loyaltytest.Must(w, loyalty.BookDue{Who: who})
+	m := w.Member(who)
+	if m.Level != 2 || m.Kept != 2 || m.Growth != 0 || m.LevelMoves != read.LevelMoves || m.Level != read.Level {
+		t.Errorf("a read sees\n%+v, booked is\n%+v", read, m)
+	}
+	moves := w.Store.Dump(nil).LevelMoves
+	if len(moves) != 1 || moves[0].To != 2 || m.LevelMoves != 1 {
+		t.Errorf("moves %+v, %d counted", moves, m.LevelMoves)
+	}
+	w.Now = w.Now.AddDate(1, 0, 0)
+	loyaltytest.Must(w, loyalty.BookDue{Who: who})
+	if m := w.Member(who); m.Level != 1 || m.LevelMoves != 2 {
+		t.Errorf("level %d after the next period, %d moves", m.Level, m.LevelMoves)
 	}
 }
