@@ -188,11 +188,19 @@ func (w *Writer) queueOf(r *loyalty.Refs) chan<- *job {
 	if len(w.queues) == 1 {
 		return w.queues[0]
 	}
-	var name any = r.Who.ID
-	if ids := r.AllIdentities(); len(ids) > 0 {
-		name = ids[0]
+	return w.queues[maphash.Comparable(w.seed, nameOf(r))%uint64(len(w.queues))]
+}
+
+// nameOf is the first way in which refs name their member; the name of somebody
+// or something else where they name none.
+func nameOf(r *loyalty.Refs) any {
+	if ids := r.Who.Identities(); len(ids) > 0 {
+		return ids[0]
 	}
-	return w.queues[maphash.Comparable(w.seed, name)%uint64(len(w.queues))]
+	if ids := r.AllIdentities(); r.Who.ID == 0 && len(ids) > 0 {
+		return ids[0]
+	}
+	return r.Who.ID
 }
 
 // Ready tells whether commands are taken: the last thing heard of the database

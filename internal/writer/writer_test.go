@@ -145,6 +145,57 @@ func TestACrowdSharesCommits(t *testing.T) {
 	}
 }
 
+// Two batches that want the same member would only wait for one another, so all
+// that names it alike is one worker's, whatever else it names.
+func TestAMembersCommandsWaitForOneWorker(t *testing.T) {
+	t.Parallel()
+	for name, by := range map[string]func(loyalty.Who) loyalty.Who{
+		"by number": func(who loyalty.Who) loyalty.Who { return who },
+		"by phone":  func(loyalty.Who) loyalty.Who { return loyalty.Who{Merchant: "m", Phone: "13800000001"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newStore(t)
+			w := writer.New(store, writer.Options{Workers: 4})
+			who := by(register(t, w, "13800000001"))
+			gate, entered := make(chan struct{}), make(chan struct{})
+			var held sync.Once
+			var begun atomic.Int64
+			store.onBegin = func() error {
+				begun.Add(1)
+				held.Do(func() { close(entered); <-gate })
+				return nil
+			}
+			var all sync.WaitGroup
+			all.Go(func() { _, _ = add(w, who, 1, "first") })
+			<-entered
+			const n = 20
+			for i := range n {
+				all.Go(func() {
+					var err error
+					if i%2 == 0 {
+						_, err = add(w, who, 1, fmt.Sprint(i))
+					} else {
+						_, err = writer.Submit(t.Context(), w, loyalty.RecordOrder{Who: who, Order: loyalty.OrderKey{No: fmt.Sprint(i)}, Points: 1, Given: true})
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for w.Waiting() < n && begun.Load() == 1 {
+				time.Sleep(time.Millisecond)
+			}
+			if begun.Load() > 1 {
+				t.Error("another worker has begun with the same member")
+			}
+			close(gate)
+			all.Wait()
+			w.Close()
+		})
+	}
+}
+
 func TestFiftyEqualCallsBookOnce(t *testing.T) {
 	t.Parallel()
 	store := newStore(t)
