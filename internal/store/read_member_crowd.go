@@ -3,8 +3,10 @@ package store
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/memberd/memberd/internal/loyalty"
 	"github.com/memberd/memberd/internal/store/sqldb"
@@ -58,7 +60,7 @@ func (l *lookup) wait() (*namedMember, error) {
 
 // namedAmong is named, for a caller among many.
 func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (*namedMember, error) {
-	if s.db.Dialect() != sqldb.PostgreSQL || who.ID != 0 || len(who.Identities()) != 1 {
+	if s.db.Dialect() != sqldb.PostgreSQL || !fitsCrowd(who) {
 		return s.named(ctx, s.db.Read(), who, now, profile)
 	}
 	c := &s.crowds[0]
@@ -70,6 +72,13 @@ func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Ins
 		go s.serve(c, profile)
 	}
 	return l.wait()
+}
+
+// fitsCrowd tells whether a reference is one identity, and one that PostgreSQL
+// takes: a value that it refuses would undo the statement of all.
+func fitsCrowd(who loyalty.Who) bool {
+	ids := who.Identities()
+	return who.ID == 0 && len(ids) == 1 && utf8.ValidString(ids[0].Value) && !strings.Contains(ids[0].Value, "\x00")
 }
 
 // join waits in the crowd, and tells whether somebody has to be sent to serve it.

@@ -204,7 +204,7 @@ func nameOf(r *loyalty.Refs) any {
 }
 
 // Ready tells whether commands are taken: the last thing heard of the database
-// was good, and no queue is full.
+// was good, and not all queues are full.
 func (w *Writer) Ready() error {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
@@ -215,11 +215,11 @@ func (w *Writer) Ready() error {
 		return ErrUnavailable
 	}
 	for _, queue := range w.queues {
-		if len(queue) == cap(queue) {
-			return ErrBusy
+		if len(queue) < cap(queue) {
+			return nil
 		}
 	}
-	return nil
+	return ErrBusy
 }
 
 // Waiting is how many commands are in the queues.
