@@ -27,10 +27,10 @@ import (
 type witness struct {
 	*httptest.Server
 	t    *testing.T
-	key  *rsa.PublicKey
 	more chan struct{}
 
 	mu    sync.Mutex
+	key   *rsa.PublicKey
 	lines []string
 }
 
@@ -39,6 +39,13 @@ func newWitness(t *testing.T) *witness {
 	w.Server = httptest.NewServer(w)
 	t.Cleanup(w.Close)
 	return w
+}
+
+// trust says whose signatures are to be under what comes.
+func (w *witness) trust(key *rsa.PublicKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.key = key
 }
 
 func (w *witness) ServeHTTP(out http.ResponseWriter, r *http.Request) {
@@ -130,7 +137,7 @@ func newYear(t *testing.T, r *rig) *year {
 	if err != nil {
 		t.Fatal(err)
 	}
-	y.partner.key = key
+	y.partner.trust(key)
 	y.server = r.serve()
 	zone := time.FixedZone("CST", 8*3600)
 	y.first = time.Date(time.Now().In(zone).Year()+1, 1, 1, 0, 0, 0, 0, zone)
