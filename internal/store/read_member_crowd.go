@@ -37,6 +37,7 @@ type crowd struct {
 type lookup struct {
 	ctx      context.Context // the caller's
 	who      loyalty.Who
+	identity loyalty.Identity // the one that who names
 	now      loyalty.Instant
 	found    *namedMember
 	err      error
@@ -60,25 +61,33 @@ func (l *lookup) wait() (*namedMember, error) {
 
 // namedAmong is named, for a caller among many.
 func (s *Store) namedAmong(ctx context.Context, who loyalty.Who, now loyalty.Instant, profile bool) (*namedMember, error) {
-	if s.db.Dialect() != sqldb.PostgreSQL || !fitsCrowd(who) {
+	identity, fits := s.ofCrowd(who)
+	if !fits {
 		return s.named(ctx, s.db.Read(), who, now, profile)
 	}
 	c := &s.crowds[0]
 	if profile {
 		c = &s.crowds[1]
 	}
-	l := &lookup{ctx: ctx, who: who, now: now, done: make(chan struct{})}
+	l := &lookup{ctx: ctx, who: who, identity: identity, now: now, done: make(chan struct{})}
 	if c.join(l) {
 		go s.serve(c, profile)
 	}
 	return l.wait()
 }
 
-// fitsCrowd tells whether a reference is one identity, and one that PostgreSQL
-// takes: a value that it refuses would undo the statement of all.
-func fitsCrowd(who loyalty.Who) bool {
+// ofCrowd is the identity that a reference consists of, if it is one, and one
+// that PostgreSQL takes: a value that it refuses would undo the statement of all.
+// On SQLite nothing fits.
+func (s *Store) ofCrowd(who loyalty.Who) (_ loyalty.Identity, fits bool) {
+	if s.db.Dialect() != sqldb.PostgreSQL || who.ID != 0 {
+		return loyalty.Identity{}, false
+	}
 	ids := who.Identities()
-	return who.ID == 0 && len(ids) == 1 && utf8.ValidString(ids[0].Value) && !strings.Contains(ids[0].Value, "\x00")
+	if len(ids) != 1 || !utf8.ValidString(ids[0].Value) || strings.Contains(ids[0].Value, "\x00") {
+		return loyalty.Identity{}, false
+	}
+	return ids[0], true
 }
 
 // join waits in the crowd, and tells whether somebody has to be sent to serve it.
@@ -148,8 +157,7 @@ func (s *Store) answerTogether(ctx context.Context, lookups []*lookup, profile b
 	merchants, kinds, values := make([]string, len(lookups)), make([]string, len(lookups)), make([]string, len(lookups))
 	times := make([]int64, len(lookups))
 	for i, l := range lookups {
-		identity := l.who.Identities()[0]
-		merchants[i], kinds[i], values[i] = identity.Merchant, string(identity.Kind), s.stored(identity)
+		merchants[i], kinds[i], values[i] = l.identity.Merchant, string(l.identity.Kind), s.stored(l.identity)
 		times[i] = int64(l.now)
 		l.err = loyalty.MemberNotFound
 	}

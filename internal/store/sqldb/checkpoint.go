@@ -126,11 +126,7 @@ func (c *checkpointer) copyInTurn(conn *lite.Conn) {
 // passiveCheckpoint copies what it can without making anybody wait, and returns
 // how many pages of the log are in the database.
 func passiveCheckpoint(conn *lite.Conn) (copied int64, err error) {
-	rows, err := conn.Query("PRAGMA wal_checkpoint(PASSIVE)")
-	if err != nil {
-		return 0, err
-	}
 	var busy, pages int64
-	err = firstRow(rows, nil).Scan(&busy, &pages, &copied)
+	err = answer(conn, "PRAGMA wal_checkpoint(PASSIVE)", &busy, &pages, &copied)
 	return copied, err
 }

@@ -86,22 +86,24 @@ func (db *sqliteDB) first(ctx context.Context) error {
 	if db.writer, err = openConn(db.path, writerPragmas); err != nil {
 		return err
 	}
-	if mode, err := journalMode(db.writer); err != nil || mode != "wal" {
-		if err == nil {
-			err = fmt.Errorf("journal mode is %s, not wal: the file system lacks shared memory", mode)
-		}
+	var mode string
+	err = answer(db.writer, "PRAGMA journal_mode", &mode)
+	if err == nil && mode != "wal" {
+		err = fmt.Errorf("journal mode is %s, not wal: the file system lacks shared memory", mode)
+	}
+	if err != nil {
 		return errors.Join(err, db.writer.Close())
 	}
 	return nil
 }
 
-func journalMode(conn *lite.Conn) (mode string, err error) {
-	rows, err := conn.Query("PRAGMA journal_mode")
+// answer scans the one row that a PRAGMA answers with.
+func answer(conn *lite.Conn, pragma string, dest ...any) error {
+	rows, err := conn.Query(pragma)
 	if err != nil {
-		return "", err
+		return err
 	}
-	err = firstRow(rows, nil).Scan(&mode)
-	return mode, err
+	return firstRow(rows, nil).Scan(dest...)
 }
 
 // openConn opens a connection and tells it the pragmas.

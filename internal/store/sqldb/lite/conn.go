@@ -19,6 +19,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
+// pointer is the size of one.
+const pointer = int(unsafe.Sizeof(uintptr(0)))
+
 // maxKept bounds the statements that stay prepared. The product has some two
 // hundred; the bound only keeps texts that are built anew for every call from
 // filling the memory.
@@ -115,12 +118,8 @@ func (c *Conn) fail(rc int32) error {
 
 // Exec runs one statement to its end and returns how many rows it changed.
 func (c *Conn) Exec(query string, args ...any) (changed int64, err error) {
-	s, err := c.prepared(query)
+	s, err := c.bound(query, args)
 	if err != nil {
-		return 0, err
-	}
-	if err := s.bind(args); err != nil {
-		s.rest()
 		return 0, err
 	}
 	rc := sqlite3.Xsqlite3_step(c.tls, s.handle)
@@ -139,6 +138,15 @@ func (c *Conn) Exec(query string, args ...any) (changed int64, err error) {
 // Query runs one statement whose rows are to be read. It begins with the first
 // Next, so that is where most errors come up.
 func (c *Conn) Query(query string, args ...any) (*Rows, error) {
+	s, err := c.bound(query, args)
+	if err != nil {
+		return nil, err
+	}
+	return &Rows{stmt: s}, nil
+}
+
+// bound returns the statement to run, with its values.
+func (c *Conn) bound(query string, args []any) (*stmt, error) {
 	s, err := c.prepared(query)
 	if err != nil {
 		return nil, err
@@ -147,7 +155,7 @@ func (c *Conn) Query(query string, args ...any) (*Rows, error) {
 		s.rest()
 		return nil, err
 	}
-	return &Rows{stmt: s}, nil
+	return s, nil
 }
 
 // prepared returns the statement to run. One whose own rows are still open is
@@ -177,7 +185,6 @@ func (c *Conn) prepare(query string) (*stmt, error) {
 		return nil, err
 	}
 	defer libc.Xfree(c.tls, text)
-	const pointer = int(unsafe.Sizeof(uintptr(0)))
 	out := c.tls.Alloc(2 * pointer)
 	defer c.tls.Free(2 * pointer)
 	handle, tail := at[uintptr](out), at[uintptr](out+uintptr(pointer))

@@ -204,7 +204,6 @@ func logRolledBack(tls *libc.TLS, db uintptr) {
 
 // logOfConn is the log that a connection has open, nil if it has none.
 func logOfConn(tls *libc.TLS, db uintptr) *logFile {
-	const pointer = int(unsafe.Sizeof(uintptr(0)))
 	out := tls.Alloc(pointer)
 	defer tls.Free(pointer)
 	if rc := sqlite3.Xsqlite3_file_control(tls, db, 0, sqlite3.SQLITE_FCNTL_JOURNAL_POINTER, out); rc != sqlite3.SQLITE_OK {
