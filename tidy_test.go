@@ -64,11 +64,12 @@ var imports = map[string][]string{
 // helpers are imported by tests alone. They may import everything but the
 // packages named here.
 var helpers = map[string][]string{
-	"internal/pgtest":              nil,
-	"internal/loyalty/loyaltytest": {"internal/store", "internal/gateway", "internal/envelope"},
-	"internal/access/accesstest":   {"internal/store", "internal/gateway", "internal/envelope"},
-	"internal/store/storetest":     {"internal/gateway", "internal/envelope"},
-	"internal/doortest":            {"internal/gateway", "internal/envelope"},
+	"internal/pgtest":               nil,
+	"internal/store/sqldb/disktest": nil,
+	"internal/loyalty/loyaltytest":  {"internal/store", "internal/gateway", "internal/envelope"},
+	"internal/access/accesstest":    {"internal/store", "internal/gateway", "internal/envelope"},
+	"internal/store/storetest":      {"internal/gateway", "internal/envelope"},
+	"internal/doortest":             {"internal/gateway", "internal/envelope"},
 }
 
 // tops are imported by nobody and may import everything but helpers; sim is a

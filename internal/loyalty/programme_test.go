@@ -37,6 +37,26 @@ func TestARefundGoesByTheRecord(t *testing.T) {
 	}
 }
 
+// back is a refund of goods, and the points that it takes.
+type back struct {
+	fen    int64
+	goods  string
+	points int64
+}
+
+// refundAll refunds the order "o" in parts, each after its preview.
+func refundAll(t *testing.T, w *loyaltytest.World, who loyalty.Who, backs []back) {
+	t.Helper()
+	for i, b := range backs {
+		r := w.Refund(who, string(rune('a'+i)), "o", b.fen, unnamed)
+		r.Info.Material = b.goods
+		preview := loyaltytest.Must(w, loyalty.PreviewRefund{RefundOrder: r})
+		if got := loyaltytest.Must(w, r); got.Points != b.points || preview.Points != b.points {
+			t.Errorf("refund %d took %d points, its preview %d, want %d", i, got.Points, preview.Points, b.points)
+		}
+	}
+}
+
 // A refund that names goods takes back what those have earned; money beyond them,
 // and refunds that name none, go by what is left.
 func TestARefundTakesBackByItsGoods(t *testing.T) {
@@ -48,11 +68,6 @@ func TestARefundTakesBackByItsGoods(t *testing.T) {
 		}
 	}
 	const bought = `[{"ty":"fresh","bar_code":"1","price":"60"},{"ty":"dry","bar_code":"9","price":"100"},{"ty":"dry","bar_code":"2","price":"40"}]`
-	type back struct {
-		fen    int64
-		goods  string
-		points int64
-	}
 	for _, c := range []struct {
 		name  string
 		paid  int64
@@ -79,14 +94,7 @@ func TestARefundTakesBackByItsGoods(t *testing.T) {
 				t.Fatalf("%d points earned, want %d: %+v", got.Points, c.total, w.OrderRow("o").Decision)
 			}
 			w.Change(func(s *loyalty.Settings) { s.Points.Multipliers = nil })
-			for i, b := range c.backs {
-				r := w.Refund(who, string(rune('a'+i)), "o", b.fen, unnamed)
-				r.Info.Material = b.goods
-				preview := loyaltytest.Must(w, loyalty.PreviewRefund{RefundOrder: r})
-				if got := loyaltytest.Must(w, r); got.Points != b.points || preview.Points != b.points {
-					t.Errorf("refund %d took %d points, its preview %d, want %d", i, got.Points, preview.Points, b.points)
-				}
-			}
+			refundAll(t, w, who, c.backs)
 		})
 	}
 }
@@ -96,11 +104,6 @@ func TestARefundTakesBackByItsGoods(t *testing.T) {
 func TestGoodsComeBackInParts(t *testing.T) {
 	t.Parallel()
 	const bought = `[{"ty":"fresh","bar_code":"1","price":"50"},{"ty":"fresh","bar_code":"2","price":"50"},{"ty":"dry","bar_code":"3","price":"100"}]`
-	type back struct {
-		fen    int64
-		goods  string
-		points int64
-	}
 	for _, c := range []struct {
 		name  string
 		backs []back
@@ -123,13 +126,7 @@ func TestGoodsComeBackInParts(t *testing.T) {
 			if got := loyaltytest.Must(w, o); got.Points != 400 {
 				t.Fatalf("%d points earned: %+v", got.Points, w.OrderRow("o").Decision)
 			}
-			for i, b := range c.backs {
-				r := w.Refund(who, string(rune('a'+i)), "o", b.fen, unnamed)
-				r.Info.Material = b.goods
-				if got := loyaltytest.Must(w, r); got.Points != b.points {
-					t.Errorf("refund %d took %d points, want %d", i, got.Points, b.points)
-				}
-			}
+			refundAll(t, w, who, c.backs)
 		})
 	}
 }

@@ -3,14 +3,14 @@ package sqldb
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/memberd/memberd/internal/store/sqldb/disktest"
 )
 
 // The outcome of COMMIT as the real server tells it.
@@ -155,19 +155,7 @@ func TestSQLiteCommitOutcome(t *testing.T) {
 // kept, and with room again writing goes on.
 func TestSQLiteFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 300_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir, makeRoom := disktest.Small(t)
 	db := open(t, "sqlite:"+filepath.Join(dir, "test.db"))
 	write := func(statement string, args ...any) error {
 		tx := begin(t, db)
@@ -197,9 +185,7 @@ func TestSQLiteFullDisk(t *testing.T) {
 	if n := count(); n != kept {
 		t.Errorf("%d rows, want %d", n, kept)
 	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
+	makeRoom()
 	if err := write("INSERT INTO x VALUES ('after')"); err != nil || count() != kept+1 {
 		t.Errorf("with room again: %d rows, want %d, %v", count(), kept+1, err)
 	}

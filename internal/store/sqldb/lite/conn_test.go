@@ -86,9 +86,7 @@ func TestPragmaAgain(t *testing.T) {
 // The tables change under statements that are kept.
 func TestSchemaChanges(t *testing.T) {
 	t.Parallel()
-	path := newPath(t)
-	c := open(t, path)
-	run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+	path, c := openX(t)
 	run(t, c, "INSERT INTO x VALUES (?, ?)", int64(1), "one")
 	var v string
 	if err := scan(c, "SELECT v FROM x WHERE id = ?", []any{int64(1)}, &v); err != nil || v != "one" {

@@ -64,9 +64,7 @@ func TestRolledBackIsForgotten(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			path := newPath(t)
-			c := open(t, path)
-			run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+			path, c := openX(t)
 			other := usually(t, path)
 			want := content(t, other) // opens it, so that c is not the last to close
 			run(t, c, "BEGIN IMMEDIATE")
@@ -153,10 +151,8 @@ func TestCommitWithoutRoom(t *testing.T) {
 		for _, room := range []int64{0, 10, 24, 5000, 70_000, 180_000} {
 			t.Run(fmt.Sprintf("%d after %d bytes", answer, room), func(t *testing.T) {
 				t.Parallel()
-				path := newPath(t)
-				c := open(t, path)
+				path, c := openX(t)
 				run(t, c, "PRAGMA cache_size(1000)")
-				run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
 				run(t, c, "INSERT INTO x VALUES (0, 'before')")
 				d := onDisk(t, c, answer)
 				run(t, c, "BEGIN IMMEDIATE")

@@ -39,6 +39,20 @@ func open(t *testing.T, path string) *Conn {
 	return c
 }
 
+// openX is a new file with the table that content reads.
+func openX(t *testing.T) (path string, c *Conn) {
+	t.Helper()
+	path = newPath(t)
+	c = open(t, path)
+	createX(t, c)
+	return path, c
+}
+
+func createX(t *testing.T, c *Conn) {
+	t.Helper()
+	run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+}
+
 func run(t *testing.T, c *Conn, query string, args ...any) int64 {
 	t.Helper()
 	n, err := c.Exec(query, args...)

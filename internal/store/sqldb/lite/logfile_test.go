@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/memberd/memberd/internal/store/sqldb/disktest"
 )
 
 // world is one database file seen by several, and what must be in it.
@@ -33,7 +33,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	path := newPath(t)
 	w := &world{t: t, rnd: rand.New(rand.NewPCG(seed, 0)), path: path, committed: map[int64]string{}}
 	w.reopen()
-	run(t, w.writer, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+	createX(t, w.writer)
 	run(t, w.writer, "CREATE INDEX x_v ON x (v)")
 	w.copier, w.other = open(t, path), usually(t, path)
 	return w
@@ -183,10 +183,8 @@ func TestLogIsWhole(t *testing.T) {
 // A transaction of more than the log gathers at a time.
 func TestLargeTransaction(t *testing.T) {
 	t.Parallel()
-	path := newPath(t)
-	c := open(t, path)
+	path, c := openX(t)
 	run(t, c, "PRAGMA cache_size(10000)")
-	run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
 	before := c.LogPages()
 	run(t, c, "BEGIN IMMEDIATE")
 	for id := range int64(40) {
@@ -206,9 +204,7 @@ func TestLargeTransaction(t *testing.T) {
 // A database that may not grow: the statement fails, the transaction is undone.
 func TestFullDatabase(t *testing.T) {
 	t.Parallel()
-	path := newPath(t)
-	c := open(t, path)
-	run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+	path, c := openX(t)
 	run(t, c, "INSERT INTO x VALUES (1, 'before')")
 	run(t, c, "PRAGMA max_page_count(20)")
 	run(t, c, "BEGIN IMMEDIATE")
@@ -230,23 +226,11 @@ func TestFullDatabase(t *testing.T) {
 // A disk that is full in truth, if this process may mount one.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
-		t.Skipf("a small disk cannot be mounted here: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	ballast := filepath.Join(dir, "ballast")
-	if err := os.WriteFile(ballast, make([]byte, 300_000), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	dir, makeRoom := disktest.Small(t)
 	path := filepath.Join(dir, "test.db")
 	c := open(t, path)
 	run(t, c, "PRAGMA cache_size(100)")
-	run(t, c, "CREATE TABLE x (id INTEGER PRIMARY KEY, v TEXT NOT NULL) STRICT")
+	createX(t, c)
 	rows, full := 0, false
 	for range 100 {
 		run(t, c, "BEGIN IMMEDIATE")
@@ -272,9 +256,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	look("full")
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
+	makeRoom()
 	run(t, c, "INSERT INTO x VALUES (?, 'after')", rows)
 	rows++
 	look("with room again")
