@@ -11,8 +11,9 @@ import (
 
 // batch is one write transaction of the writer.
 type batch struct {
-	store *Store
-	tx    *sqldb.Tx
+	store   *Store
+	tx      *sqldb.Tx
+	members []loyalty.Member // as Load found them, in ascending order
 }
 
 // Begin starts a batch. On SQLite it holds the write lock from here on.
@@ -82,6 +83,7 @@ func (b *batch) load(ctx context.Context, refs []loyalty.Refs) (*loyalty.Working
 	if err != nil {
 		return nil, fmt.Errorf("lock members and templates: %w", err)
 	}
+	b.members = members
 	merchants := make(map[int64]string, len(members))
 	for _, m := range members {
 		ws.PutMember(m)

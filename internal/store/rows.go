@@ -95,8 +95,6 @@ func unnest(ints, texts int) string {
 
 const memberColumns = `
 	member_id,
-	status,
-	level,
 	growth,
 	earned,
 	used,
@@ -116,8 +114,10 @@ const memberColumns = `
 	period_start,
 	period_end,
 	announced_until,
-	next_due_at,
 	last_entry_at,
+	status,
+	level,
+	next_due_at,
 	registered_at,
 	merchant_id,
 	open_id`
@@ -127,10 +127,10 @@ const memberInts, memberTexts = 25, 2
 func memberRecord(m *loyalty.Member) record {
 	return record{
 		[]int64{
-			m.ID, int64(m.Status), m.Level, m.Growth, m.Earned, m.Used, m.Balance, m.Pending, m.Deficit,
+			m.ID, m.Growth, m.Earned, m.Used, m.Balance, m.Pending, m.Deficit,
 			m.Entries, m.Credits, m.Audits, m.Orders, m.Coupons, m.LevelMoves, m.ConsumeCount, m.ConsumeFen,
-			m.Held, m.Kept, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil),
-			int64(m.NextDueAt), int64(m.LastEntryAt), int64(m.RegisteredAt),
+			m.Held, m.Kept, int64(m.PeriodStart), int64(m.PeriodEnd), int64(m.AnnouncedUntil), int64(m.LastEntryAt),
+			int64(m.Status), m.Level, int64(m.NextDueAt), int64(m.RegisteredAt),
 		},
 		[]string{m.Merchant, m.OpenID},
 	}
@@ -139,10 +139,10 @@ func memberRecord(m *loyalty.Member) record {
 // memberFields is where a member's columns are scanned to.
 func memberFields(m *loyalty.Member) []any {
 	return []any{
-		&m.ID, &m.Status, &m.Level, &m.Growth, &m.Earned, &m.Used, &m.Balance, &m.Pending, &m.Deficit,
+		&m.ID, &m.Growth, &m.Earned, &m.Used, &m.Balance, &m.Pending, &m.Deficit,
 		&m.Entries, &m.Credits, &m.Audits, &m.Orders, &m.Coupons, &m.LevelMoves, &m.ConsumeCount, &m.ConsumeFen,
-		&m.Held, &m.Kept, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil,
-		&m.NextDueAt, &m.LastEntryAt, &m.RegisteredAt,
+		&m.Held, &m.Kept, &m.PeriodStart, &m.PeriodEnd, &m.AnnouncedUntil, &m.LastEntryAt,
+		&m.Status, &m.Level, &m.NextDueAt, &m.RegisteredAt,
 		&m.Merchant, &m.OpenID,
 	}
 }

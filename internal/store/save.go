@@ -15,6 +15,7 @@ import (
 type saveTexts struct {
 	insertMembers    string
 	updateMembers    string
+	updatePlaces     string // on SQLite
 	deleteIdentities string
 	insertIdentities string
 	insertEntries    string
@@ -47,10 +48,10 @@ type saveTexts struct {
 	upsertStreams string
 }
 
-// memberChanges is all of a member that a command can change.
-const memberChanges = `
-	status,
-	level,
+// What a command can change of a member: totals, and what lists and jobs find
+// members by, which is in indexes and seldom changes.
+const (
+	memberTotals = `
 	growth,
 	earned,
 	used,
@@ -70,14 +71,27 @@ const memberChanges = `
 	period_start,
 	period_end,
 	announced_until,
-	next_due_at,
 	last_entry_at`
+	memberPlace = `
+	status,
+	level,
+	next_due_at`
+)
 
-const memberChangeInts = 24
+const memberTotalInts, memberPlaceInts = 20, 3
 
 // memberChangeRecord is the member's number and its changes.
 func memberChangeRecord(m *loyalty.Member) record {
-	return record{ints: memberRecord(m).ints[:memberChangeInts]}
+	return record{ints: memberRecord(m).ints[:1+memberTotalInts+memberPlaceInts]}
+}
+
+// memberTotalRecord is the member's number and its totals.
+func memberTotalRecord(m *loyalty.Member) record {
+	return record{ints: memberRecord(m).ints[:1+memberTotalInts]}
+}
+
+func memberPlaceRecord(m *loyalty.Member) record {
+	return record{ints: []int64{m.ID, int64(m.Status), m.Level, int64(m.NextDueAt)}}
 }
 
 func reversedRecord(e *loyalty.Entry) record {
@@ -165,6 +179,7 @@ func identityKeyRecord(i *storedIdentity) record {
 // saving is what a batch saves, in rows as they stand in the tables.
 type saving struct {
 	loyalty.Changes
+	placed               []loyalty.Member // whose place in an index is another than before
 	unbound, bound       []storedIdentity // names given up, names nobody had
 	rebound              []storedIdentity // names that go from one member to another
 	openLots, closedLots []loyalty.LotRow
@@ -182,6 +197,7 @@ func (b *batch) Save(ctx context.Context, c loyalty.Changes) error {
 	if err != nil {
 		return classed(fmt.Errorf("save: %w", err))
 	}
+	rows.placed = b.placed(c.Members)
 	if b.tx.Dialect() == sqldb.PostgreSQL {
 		err = savePostgres(ctx, b.tx.PG(), rows)
 	} else {
@@ -191,6 +207,23 @@ func (b *batch) Save(ctx context.Context, c loyalty.Changes) error {
 		return classed(fmt.Errorf("save: %w", err))
 	}
 	return nil
+}
+
+// placed are those of the changed members that lists or jobs find elsewhere than
+// when the batch loaded them. Both are in ascending order.
+func (b *batch) placed(changed []loyalty.Member) (placed []loyalty.Member) {
+	loaded := b.members
+	for _, m := range changed {
+		for len(loaded) > 0 && loaded[0].ID < m.ID {
+			loaded = loaded[1:]
+		}
+		same := len(loaded) > 0 && loaded[0].ID == m.ID &&
+			loaded[0].Status == m.Status && loaded[0].Level == m.Level && loaded[0].NextDueAt == m.NextDueAt
+		if !same {
+			placed = append(placed, m)
+		}
+	}
+	return placed
 }
 
 func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {

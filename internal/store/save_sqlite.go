@@ -12,7 +12,11 @@ import (
 // sqliteTexts change one row each.
 var sqliteTexts = func() saveTexts {
 	t := sharedTexts(sqldb.SQLite)
-	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberChanges, ",", " = ?,") + ` = ?
+	// SQLite takes out of an index and puts back whatever a statement sets, the
+	// same or not.
+	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberTotals, ",", " = ?,") + ` = ?
+	WHERE member_id = ?`
+	t.updatePlaces = `UPDATE member SET` + strings.ReplaceAll(memberPlace, ",", " = ?,") + ` = ?
 	WHERE member_id = ?`
 	t.deleteIdentities = `
 	DELETE FROM identity
@@ -82,7 +86,8 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	run(x, t.insertIdentities, s.bound, identityRecord)
 	run(x, t.insertIdentities, s.rebound, identityRecord)
 	run(x, t.insertMembers, s.NewMembers, memberRecord)
-	change(x, t.updateMembers, 1, s.Members, memberChangeRecord)
+	change(x, t.updateMembers, 1, s.Members, memberTotalRecord)
+	change(x, t.updatePlaces, 1, s.placed, memberPlaceRecord)
 	run(x, t.insertEntries, s.Entries, entryRecord)
 	change(x, t.updateReversed, 2, s.Reversed, reversedRecord)
 	run(x, t.deleteLots, s.closedLots, lotKeyRecord)
