@@ -107,7 +107,7 @@ func (c *serveCommand) serve(ctx context.Context, p *program, pl *platform, list
 	collectLess()
 	metrics := web.NewMetrics(versionText(), pl.db.Dialect().String())
 	callbacks := pl.newDeliverer(c.Callback)
-	w := pl.newWriter(writer.Options{Queue: c.Queue, Observer: waking{metrics, callbacks}})
+	w := pl.newWriter(writer.Options{Queue: c.Queue, MaxBatch: c.Batch, Observer: waking{metrics, callbacks}})
 	defer w.Close()
 	watch(metrics, pl.db, w)
 	watchCallbacks(metrics, callbacks)

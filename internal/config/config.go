@@ -63,6 +63,9 @@ type Server struct {
 	// Queue is how many changes may wait for the writer; beyond it the answer
 	// is "busy" at once.
 	Queue int `toml:"queue" name:"queue" default:"2048" placeholder:"N" help:"How many changes may wait for the database."`
+	// Batch is how many of the changes that wait are committed together at
+	// most. With 1 each has a transaction of its own.
+	Batch int `toml:"batch" name:"batch" default:"128" placeholder:"N" help:"How many changes are committed together at most."`
 	// DrainDelay is how long the server goes on serving after SIGTERM with a
 	// red /readyz, for load balancers that must notice first.
 	DrainDelay Duration  `toml:"drain_delay" name:"drain-delay" default:"0s" placeholder:"TIME" help:"How long to go on serving with a red /readyz after SIGTERM (at most 5s)."`
@@ -99,6 +102,7 @@ const (
 	maxBodyLimit  = 1 << 20 // both protocols refuse more
 	minBodyLimit  = 1 << 10 // the longest documented call must fit
 	maxQueue      = 1 << 16 // some seconds of work; more is only memory
+	maxBatch      = 128     // the first of them waits for the last
 	maxDrainDelay = 5 * time.Second
 	maxTimeout    = time.Hour
 	maxRate       = 1_000_000
@@ -137,6 +141,7 @@ func (s *Server) Check() error {
 	errs = append(errs,
 		checkRange("max_body", s.MaxBody, minBodyLimit, maxBodyLimit),
 		checkRange("queue", int64(s.Queue), 1, maxQueue),
+		checkRange("batch", int64(s.Batch), 1, maxBatch),
 		checkRange("rate_limit.per_second", int64(s.RateLimit.PerSecond), 0, maxRate),
 		checkRange("rate_limit.burst", int64(s.RateLimit.Burst), 0, maxRate),
 		checkDuration("drain_delay", s.DrainDelay, 0, maxDrainDelay),

@@ -69,7 +69,7 @@ func TestDefaultsAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Server{
-		Listen: "127.0.0.1:8080", MaxBody: 1 << 20, Queue: 2048,
+		Listen: "127.0.0.1:8080", MaxBody: 1 << 20, Queue: 2048, Batch: 128,
 		Timeout: Timeout{Duration(5 * time.Second), Duration(15 * time.Second), Duration(30 * time.Second), Duration(2 * time.Minute)},
 		SMS: SMS{
 			Sender: SMSFile, Timeout: Duration(10 * time.Second),
@@ -211,6 +211,7 @@ func TestCheck(t *testing.T) {
 		"admin":          {func(c *Config) { c.AdminListen = "x" }, "admin_listen:"},
 		"body":           {func(c *Config) { c.MaxBody = 2 << 20 }, "max_body: must be 1024 to 1048576"},
 		"queue":          {func(c *Config) { c.Queue = 0 }, "queue: must be 1 to"},
+		"batch":          {func(c *Config) { c.Batch = 129 }, "batch: must be 1 to 128, not 129"},
 		"drain":          {func(c *Config) { c.DrainDelay = Duration(6 * time.Second) }, "drain_delay: must be 0s to 5s, not 6s"},
 		"timeout":        {func(c *Config) { c.Timeout.Write = 0 }, "timeout.write:"},
 		"burst alone":    {func(c *Config) { c.RateLimit.Burst = 3 }, "rate_limit.burst: has no meaning"},
@@ -310,7 +311,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	all := settings()
-	if len(all) != 39 {
+	if len(all) != 40 {
 		t.Errorf("%d settings", len(all))
 	}
 	for _, s := range all {

@@ -64,7 +64,7 @@ type Options struct {
 	// Workers is how many batches may be in flight, each of other members: 1 for
 	// SQLite, 2 for PostgreSQL. 1 if 0.
 	Workers int
-	// MaxBatch overrides the batch limit, to measure what batching gives.
+	// MaxBatch is a smaller bound for batches; the package's MaxBatch if 0.
 	MaxBatch int
 	// Now is the real clock; time.Now if nil.
 	Now      func() time.Time

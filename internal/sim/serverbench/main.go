@@ -34,12 +34,14 @@ type step struct {
 	connections int
 	members     int
 	rate        int
+	single      bool // on a server that gives every change a transaction of its own
 }
 
 // steps stand so that each echo is beside what it is compared with.
 var steps = []step{
 	{name: "echo", scenario: bench.Echo, connections: 64, members: 1000},
 	{name: "points-change", scenario: "points-change", connections: 64, members: 1000},
+	{name: "points-change, a transaction each", scenario: "points-change", connections: 64, members: 1000, single: true},
 	{name: "points-change, one hot member", scenario: "points-change", connections: 64, members: 1},
 	{name: "member-query", scenario: "member-query", connections: 64, members: 1000},
 	{name: "mixed", scenario: "mixed", connections: 64, members: 1000},
@@ -115,8 +117,37 @@ func (s settings) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// round runs all steps against one new server.
+// round runs all steps against new servers, of which one at a time has anything
+// to do.
 func (s settings) round(ctx context.Context, d database) (reports []bench.Report, err error) {
+	batches, err := s.server(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, batches.end()) }()
+	single, err := s.server(ctx, d, "--batch", "1")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, single.end()) }()
+	for _, step := range steps {
+		p := batches
+		if step.single {
+			p = single
+		}
+		r, err := p.load(ctx, step, s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "  %-33s %3d connections  %7.0f/s  p99 %7.2f ms  failed %d\n",
+			step.name, step.connections, r.PerSecond, float64(r.Latency.P99)/1000, r.Failed)
+		reports = append(reports, r)
+	}
+	return reports, errors.Join(batches.check(ctx), single.check(ctx))
+}
+
+// server starts a server on an empty database.
+func (s settings) server(ctx context.Context, d database, serving ...string) (*platform, error) {
 	flags, err := d.fresh(ctx)
 	if err != nil {
 		return nil, err
@@ -125,20 +156,9 @@ func (s settings) round(ctx context.Context, d database) (reports []bench.Report
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	p := &platform{program: s.program, dir: dir, flags: append([]string{"--data", dir}, flags...)}
+	p := &platform{program: s.program, dir: dir, flags: append([]string{"--data", dir}, flags...), serving: serving}
 	if err := p.start(ctx); err != nil {
-		return nil, err
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	for _, step := range steps {
-		r, err := p.load(ctx, step, s)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
-		}
-		fmt.Fprintf(os.Stderr, "  %-30s %3d connections  %7.0f/s  p99 %7.2f ms  failed %d\n",
-			step.name, step.connections, r.PerSecond, float64(r.Latency.P99)/1000, r.Failed)
-		reports = append(reports, r)
-	}
-	return reports, p.check(ctx)
+	return p, nil
 }

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ type platform struct {
 	program string
 	dir     string
 	flags   []string // of every subcommand that works on the database
+	serving []string // further flags of serve
 	url     string
 	server  *exec.Cmd
 	log     *os.File
@@ -43,8 +45,7 @@ func (p *platform) command(ctx context.Context, args ...string) *exec.Cmd {
 
 var servingOn = regexp.MustCompile(`is serving on (http://\S+)`)
 
-// start starts the server with the settings that it has by itself: the request
-// log is written, to a file.
+// start starts the server, whose request log is written to a file as by default.
 func (p *platform) start(ctx context.Context) (err error) {
 	if p.log, err = os.Create(filepath.Join(p.dir, "server.log")); err != nil {
 		return err
@@ -54,7 +55,7 @@ func (p *platform) start(ctx context.Context) (err error) {
 			err = errors.Join(err, p.stop())
 		}
 	}()
-	p.server = p.command(ctx, append([]string{"serve", "--listen", "127.0.0.1:0"}, p.flags...)...)
+	p.server = p.command(ctx, slices.Concat([]string{"serve", "--listen", "127.0.0.1:0"}, p.flags, p.serving)...)
 	p.server.Stderr = p.log
 	out, err := p.server.StdoutPipe()
 	if err != nil {
@@ -145,3 +146,6 @@ func (p *platform) stop() error {
 	}
 	return nil
 }
+
+// end stops the server and removes what it stored.
+func (p *platform) end() error { return errors.Join(p.stop(), os.RemoveAll(p.dir)) }

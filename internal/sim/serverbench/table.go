@@ -33,6 +33,7 @@ func (r results) print(w io.Writer, databases []database, s settings) {
 		return fmt.Sprintf(" %.0f (%.0f, %.0f) | %.2f | %.2f ms | %.2f ms |",
 			median(rate), slices.Min(rate), slices.Max(rate), median(ratio), millis(rounds, i, p50), millis(rounds, i, p99))
 	})
+	r.batching(w, databases)
 	fmt.Fprint(w, "\n| open loop |")
 	line = "|---|"
 	for _, d := range databases {
@@ -47,6 +48,24 @@ func (r results) print(w io.Writer, databases []database, s settings) {
 			median(column(rounds, i, func(b bench.Report) float64 { return float64(b.Unsent) })))
 	})
 	r.failures(w, databases)
+}
+
+// batching says how many times as many calls there are in batches as with a
+// transaction each.
+func (r results) batching(w io.Writer, databases []database) {
+	single := slices.IndexFunc(steps, func(s step) bool { return s.single })
+	same := steps[single]
+	same.name, same.single = same.scenario, false
+	batches := slices.Index(steps, same)
+	fmt.Fprint(w, "\nBatches against a transaction each:")
+	for i, d := range databases {
+		ratio := make([]float64, 0, len(r[d.name]))
+		for _, round := range r[d.name] {
+			ratio = append(ratio, round[batches].PerSecond/round[single].PerSecond)
+		}
+		fmt.Fprintf(w, "%s %.1f times on %s", []string{"", ","}[min(i, 1)], median(ratio), d.name)
+	}
+	fmt.Fprintln(w, ".")
 }
 
 func p50(l bench.Latency) int64  { return l.P50 }
