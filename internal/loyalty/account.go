@@ -62,7 +62,6 @@ func open(v *View, who Who, at Stamp) (*account, error) {
 func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
 	a := &account{
 		Member: m, snap: snap, now: max(now, m.LastEntryAt), lots: lots,
-		changedLots: map[LotKey]bool{}, lapsed: map[LotKey]Lapsed{}, reversed: map[int64]Entry{},
 	}
 	a.dropEmpty() // what an earlier command of the batch has emptied
 	slices.SortFunc(a.lots, func(x, y Lot) int { return compareSpendOrder(x.LotKey, y.LotKey) })
@@ -73,17 +72,17 @@ func newAccount(m Member, lots []Lot, snap *Snapshot, now Instant) *account {
 func (a *account) effects() Effects {
 	e := Effects{Member: &a.Member, At: a.now, Entries: a.entries, Orders: a.orders, Tell: a.tell, LevelMoves: a.levelMoves}
 	a.NextDueAt = a.nextDue()
-	for _, k := range sortedLots(a.changedLots) {
+	for _, k := range sortedBy(compareSpendOrder, a.changedLots) {
 		lot := Lot{LotKey: k}
 		if i := a.find(k); i >= 0 {
 			lot = a.lots[i]
 		}
 		e.Lots = append(e.Lots, lot)
 	}
-	for _, k := range sortedLots(a.lapsed) {
+	for _, k := range sortedBy(compareSpendOrder, a.lapsed) {
 		e.Lapsed = append(e.Lapsed, a.lapsed[k])
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(a.tallies), compareTallies) {
+	for _, k := range sortedBy(compareTallies, a.tallies) {
 		e.Tallies = append(e.Tallies, Tally{a.ID, k, a.tallies[k]})
 	}
 	for _, no := range ascending(a.reversed) {
@@ -137,7 +136,7 @@ func (a *account) release(due Instant) bool {
 		fill := min(a.Deficit-filled, l.Remaining)
 		filled += fill
 		l.Remaining -= fill
-		a.changedLots[l.LotKey] = true
+		set(&a.changedLots, l.LotKey, true)
 		a.tellExpiring(l.LotKey, l.Remaining)
 		parts = append(parts, Part{l.LotKey, -fill})
 	}
@@ -166,9 +165,9 @@ func (a *account) expire(due Instant) {
 		parts = append(parts, Part{l.LotKey, -l.Remaining})
 		lapsed := a.lapsedOf(l.LotKey)
 		lapsed.Quantity += l.Remaining
-		a.lapsed[l.LotKey] = lapsed
+		set(&a.lapsed, l.LotKey, lapsed)
 		l.Remaining = 0
-		a.changedLots[l.LotKey] = true
+		set(&a.changedLots, l.LotKey, true)
 	}
 	a.Used += amount
 	a.append(Entry{Kind: Expiry, Operation: OpClearing, Amount: amount, Points: -amount, Parts: parts})
@@ -220,7 +219,7 @@ func (a *account) join(key LotKey, points int64, pending bool) Part {
 		a.lots = slices.Insert(a.lots, i, Lot{LotKey: key, Pending: pending})
 	}
 	a.lots[i].Remaining += points
-	a.changedLots[key] = true
+	set(&a.changedLots, key, true)
 	if !pending {
 		a.tellExpiring(key, points)
 	}
@@ -276,7 +275,7 @@ func (a *account) take(l *Lot, left *int64, limit int64) Part {
 	n := min(*left, l.Remaining, limit)
 	l.Remaining -= n
 	*left -= n
-	a.changedLots[l.LotKey] = true
+	set(&a.changedLots, l.LotKey, true)
 	return Part{l.LotKey, -n}
 }
 
@@ -303,7 +302,7 @@ func (a *account) append(e Entry) *Entry {
 func (a *account) markReversed(orig Entry, n int64) {
 	orig.Reversed += n
 	a.count(&orig, -n)
-	a.reversed[orig.No] = orig
+	set(&a.reversed, orig.No, orig)
 }
 
 // entryNow is an entry that the refs lead to, or a new one, with what this

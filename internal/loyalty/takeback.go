@@ -58,7 +58,7 @@ func (a *account) setOffLapsed(k LotKey, limit int64) int64 {
 	n := min(limit, lapsed.Quantity-lapsed.Attributed)
 	if n > 0 {
 		lapsed.Attributed += n
-		a.lapsed[k] = lapsed
+		set(&a.lapsed, k, lapsed)
 	}
 	return max(n, 0)
 }
@@ -144,7 +144,7 @@ func (a *account) voidPart(k LotKey, n int64, e *Entry) {
 	e.Parts = append(e.Parts, Part{k, n}, Part{k, -n})
 	lapsed := a.lapsedOf(k)
 	lapsed.Quantity += n
-	a.lapsed[k] = lapsed
+	set(&a.lapsed, k, lapsed)
 }
 
 func (e *Entry) addPart(p Part) {

@@ -94,8 +94,16 @@ func ascending[K cmp.Ordered, V any](m map[K]V) []K {
 	return slices.Sorted(maps.Keys(m))
 }
 
-// set makes a map when something comes into it: most members of a batch have
-// neither orders nor coupons there.
+// sortedBy is ascending for keys with an order of their own.
+func sortedBy[K comparable, V any](compare func(a, b K) int, m map[K]V) []K {
+	if len(m) == 0 {
+		return nil
+	}
+	return slices.SortedFunc(maps.Keys(m), compare)
+}
+
+// set makes a map when something comes into it: of most members of a batch
+// little more than a lot, an entry and a key is there.
 func set[K comparable, V any](m *map[K]V, key K, value V) {
 	if *m == nil {
 		*m = map[K]V{}
@@ -156,16 +164,16 @@ func (ws *WorkingSet) PutIdentity(i Identity, b Bound) { ws.identities[i] = bind
 func (ws *WorkingSet) PutMember(m Member) { ws.state(m.ID).member = m }
 
 // PutLot stores an open lot as loaded.
-func (ws *WorkingSet) PutLot(member int64, l Lot) { ws.state(member).lots[l.LotKey] = l }
+func (ws *WorkingSet) PutLot(member int64, l Lot) { set(&ws.state(member).lots, l.LotKey, l) }
 
 // PutLapsed stores what expired out of a lot, as loaded.
-func (ws *WorkingSet) PutLapsed(member int64, l Lapsed) { ws.state(member).lapsed[l.LotKey] = l }
+func (ws *WorkingSet) PutLapsed(member int64, l Lapsed) { set(&ws.state(member).lapsed, l.LotKey, l) }
 
 // PutEntry stores a ledger entry as loaded; order says that it was loaded as
 // one of its order.
 func (ws *WorkingSet) PutEntry(e Entry, order bool) {
 	s := ws.state(e.Member)
-	s.entries[e.No] = &e
+	set(&s.entries, e.No, &e)
 	if order {
 		s.putOfOrder(e.Order(), e.No)
 	}
@@ -174,12 +182,12 @@ func (ws *WorkingSet) PutEntry(e Entry, order bool) {
 // putOfOrder keeps an order's entry numbers ascending, however they were read.
 func (s *memberState) putOfOrder(o OrderKey, no int64) {
 	if i, found := slices.BinarySearch(s.ofOrder[o], no); !found {
-		s.ofOrder[o] = slices.Insert(s.ofOrder[o], i, no)
+		set(&s.ofOrder, o, slices.Insert(s.ofOrder[o], i, no))
 	}
 }
 
 // PutKey stores a used key as loaded.
-func (ws *WorkingSet) PutKey(row KeyRow) { ws.state(row.Member).keys[row.KeyID] = &row }
+func (ws *WorkingSet) PutKey(row KeyRow) { set(&ws.state(row.Member).keys, row.KeyID, &row) }
 
 // PutProfile stores personal data as loaded.
 func (ws *WorkingSet) PutProfile(member int64, p Profile) { ws.state(member).profile = &p }
@@ -219,12 +227,7 @@ func (ws *WorkingSet) PutTemplate(t Template) {
 func (ws *WorkingSet) state(member int64) *memberState {
 	s := ws.members[member]
 	if s == nil {
-		s = &memberState{
-			lots: map[LotKey]Lot{}, lotDirty: map[LotKey]bool{},
-			lapsed: map[LotKey]Lapsed{}, lapDirty: map[LotKey]bool{},
-			entries: map[int64]*Entry{}, reversed: map[int64]bool{},
-			ofOrder: map[OrderKey][]int64{}, keys: map[KeyID]*KeyRow{},
-		}
+		s = &memberState{}
 		ws.members[member] = s
 	}
 	return s
@@ -352,14 +355,16 @@ func (ws *WorkingSet) applyTemplate(t Template) {
 
 func (s *memberState) applyPoints(e Effects) {
 	for _, l := range e.Lots {
-		s.lots[l.LotKey], s.lotDirty[l.LotKey] = l, true
+		set(&s.lots, l.LotKey, l)
+		set(&s.lotDirty, l.LotKey, true)
 	}
 	for _, l := range e.Lapsed {
-		s.lapsed[l.LotKey], s.lapDirty[l.LotKey] = l, true
+		set(&s.lapsed, l.LotKey, l)
+		set(&s.lapDirty, l.LotKey, true)
 	}
 	for i := range e.Entries {
 		entry := e.Entries[i]
-		s.entries[entry.No] = &entry
+		set(&s.entries, entry.No, &entry)
 		s.fresh = append(s.fresh, entry.No)
 		if entry.OrderNo != "" {
 			s.putOfOrder(entry.Order(), entry.No)
@@ -367,8 +372,8 @@ func (s *memberState) applyPoints(e Effects) {
 	}
 	for i := range e.Reversed {
 		entry := e.Reversed[i]
-		s.entries[entry.No] = &entry
-		s.reversed[entry.No] = true
+		set(&s.entries, entry.No, &entry)
+		set(&s.reversed, entry.No, true)
 	}
 }
 
@@ -424,7 +429,7 @@ func (ws *WorkingSet) applyCoupons(s *memberState, e Effects) {
 }
 
 func (s *memberState) addKey(row *KeyRow) {
-	s.keys[row.KeyID] = row
+	set(&s.keys, row.KeyID, row)
 	s.newKeys = append(s.newKeys, row.KeyID)
 }
 
@@ -490,7 +495,7 @@ type (
 
 // Changes collects what Apply took in.
 func (ws *WorkingSet) Changes() Changes {
-	var c Changes
+	c := ws.room()
 	for _, id := range ascending(ws.members) {
 		ws.members[id].collect(id, &c)
 	}
@@ -518,6 +523,20 @@ func (ws *WorkingSet) Changes() Changes {
 	return c
 }
 
+// room is no changes, with room for what nearly every member of a batch has.
+func (ws *WorkingSet) room() (c Changes) {
+	var members, lots, entries, keys int
+	for _, s := range ws.members {
+		if s.dirty && !s.created {
+			members++
+		}
+		lots, entries, keys = lots+len(s.lotDirty), entries+len(s.fresh), keys+len(s.newKeys)
+	}
+	c.Members, c.Lots = slices.Grow(c.Members, members), slices.Grow(c.Lots, lots)
+	c.Entries, c.Keys = slices.Grow(c.Entries, entries), slices.Grow(c.Keys, keys)
+	return c
+}
+
 func (s *memberState) collect(id int64, c *Changes) {
 	if s.dirty && s.created {
 		c.NewMembers = append(c.NewMembers, s.member)
@@ -527,10 +546,10 @@ func (s *memberState) collect(id int64, c *Changes) {
 	if s.profiled {
 		c.Profiles = append(c.Profiles, ProfileRow{id, s.member.Merchant, s.created, *s.profile})
 	}
-	for _, k := range sortedLots(s.lotDirty) {
+	for _, k := range sortedBy(compareSpendOrder, s.lotDirty) {
 		c.Lots = append(c.Lots, LotRow{id, s.lots[k]})
 	}
-	for _, k := range sortedLots(s.lapDirty) {
+	for _, k := range sortedBy(compareSpendOrder, s.lapDirty) {
 		c.Lapsed = append(c.Lapsed, LapsedRow{id, s.lapsed[k]})
 	}
 	for _, no := range s.fresh {
@@ -554,7 +573,7 @@ func (s *memberState) collect(id int64, c *Changes) {
 	for _, no := range s.moves.fresh {
 		c.LevelMoves = append(c.LevelMoves, s.moves.rows[no])
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(s.tallied), compareTallies) {
+	for _, k := range sortedBy(compareTallies, s.tallied) {
 		c.Tallies = append(c.Tallies, Tally{id, k, s.tallies[k]})
 	}
 	for _, t := range ascending(s.claimed) {
@@ -571,13 +590,6 @@ func (s *memberState) collect(id int64, c *Changes) {
 	if s.marked {
 		c.Marks = append(c.Marks, MarksRow{id, s.member.Merchant, *s.marks})
 	}
-}
-
-func sortedLots[V any](set map[LotKey]V) []LotKey {
-	if len(set) == 0 {
-		return nil
-	}
-	return slices.SortedFunc(maps.Keys(set), compareSpendOrder)
 }
 
 func compareIdentities(a, b Identity) int {

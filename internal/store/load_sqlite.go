@@ -68,7 +68,13 @@ var (
 )
 
 func (l *sqliteLoader) lock(ctx context.Context, ids []int64, names []templateName) (members []loyalty.Member, templates []loyalty.Template, err error) {
-	err = collect(ctx, l.tx, &members, scanMember, selectMembers, sqldb.List(sqldb.SQLite, ids))
+	var m loyalty.Member
+	members, fields := make([]loyalty.Member, 0, len(ids)), memberFields(&m)
+	err = each(ctx, l.tx, func(row scanner) error {
+		err := row.Scan(fields...)
+		members = append(members, m)
+		return err
+	}, selectMembers, sqldb.List(sqldb.SQLite, ids))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -209,8 +215,10 @@ func (l *sqliteLoader) third(ctx context.Context, lots []loyalty.LotRow, templat
 
 // collectEach runs a query for every name.
 func collectEach[R, N any](ctx context.Context, q sqldb.Queryer, list *[]R, scan func(scanner) (R, error), query string, names []N, of func(*N) record) error {
+	var args []any
 	for i := range names {
-		if err := collect(ctx, q, list, scan, query, of(&names[i]).args()...); err != nil {
+		args = of(&names[i]).addTo(args[:0])
+		if err := collect(ctx, q, list, scan, query, args...); err != nil {
 			return err
 		}
 	}

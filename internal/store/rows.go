@@ -22,14 +22,14 @@ type record struct {
 	texts []string
 }
 
-// args are the values for one statement.
-func (r record) args() []any {
-	args := make([]any, 0, len(r.ints)+len(r.texts))
-	for _, v := range r.ints {
-		args = append(args, v)
+// addTo adds the values for one statement: where they are, since a number that
+// becomes an any takes memory of its own and a pointer does not.
+func (r record) addTo(args []any) []any {
+	for i := range r.ints {
+		args = append(args, &r.ints[i])
 	}
-	for _, v := range r.texts {
-		args = append(args, v)
+	for i := range r.texts {
+		args = append(args, &r.texts[i])
 	}
 	return args
 }

@@ -124,9 +124,10 @@ func runOrders(x *executor, t *saveTexts, s *saving) {
 
 // executor runs statements until one fails.
 type executor struct {
-	ctx context.Context
-	tx  *sqldb.Tx
-	err error
+	ctx  context.Context
+	tx   *sqldb.Tx
+	args []any // of the last statement, whose memory the next one uses
+	err  error
 }
 
 // exec tells how many rows it touched.
@@ -140,7 +141,8 @@ func (x *executor) exec(query string, args []any) (n int64) {
 // run executes a statement for each row.
 func run[R any](x *executor, query string, rows []R, of func(*R) record) {
 	for i := range rows {
-		x.exec(query, of(&rows[i]).args())
+		x.args = of(&rows[i]).addTo(x.args[:0])
+		x.exec(query, x.args)
 	}
 }
 
@@ -148,8 +150,9 @@ func run[R any](x *executor, query string, rows []R, of func(*R) record) {
 // that say which row it is. Every one of them must be there.
 func change[R any](x *executor, query string, keys int, rows []R, of func(*R) record) {
 	for i := range rows {
-		args := of(&rows[i]).args()
-		if n := x.exec(query, append(args[keys:len(args):len(args)], args[:keys]...)); x.err == nil && n != 1 {
+		x.args = of(&rows[i]).addTo(x.args[:0])
+		x.args = append(x.args, x.args[:keys]...) // behind what is set
+		if n := x.exec(query, x.args[keys:]); x.err == nil && n != 1 {
 			x.err = fmt.Errorf("a row was not there to change: %w", loyalty.ErrAgain)
 		}
 	}

@@ -116,7 +116,9 @@ func (c *Conn) fail(rc int32) error {
 	return e
 }
 
-// Exec runs one statement to its end and returns how many rows it changed.
+// Exec runs one statement to its end and returns how many rows it changed. Its
+// values are integers, flags and texts of any name, or pointers to an int64 or a
+// string.
 func (c *Conn) Exec(query string, args ...any) (changed int64, err error) {
 	s, err := c.bound(query, args)
 	if err != nil {

@@ -36,9 +36,11 @@ func (s *stmt) bind(args []any) error {
 	size := 1 // an empty text must have an address too
 	for _, arg := range args {
 		switch v := arg.(type) {
-		case int64:
+		case int64, *int64:
 		case string:
 			size += len(v)
+		case *string:
+			size += len(*v)
 		default:
 			if value := reflect.ValueOf(v); value.Kind() == reflect.String {
 				size += value.Len()
@@ -55,8 +57,12 @@ func (s *stmt) bind(args []any) error {
 		switch v := arg.(type) {
 		case int64:
 			rc = sqlite3.Xsqlite3_bind_int64(s.conn.tls, s.handle, param, v)
+		case *int64:
+			rc = sqlite3.Xsqlite3_bind_int64(s.conn.tls, s.handle, param, *v)
 		case string:
 			rc = s.bindText(param, v, &to)
+		case *string:
+			rc = s.bindText(param, *v, &to)
 		default:
 			value := reflect.ValueOf(v)
 			if value.Kind() == reflect.String {
