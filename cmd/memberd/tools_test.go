@@ -2,11 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/memberd/memberd/internal/writer"
 )
 
 func TestConfigurationMistakes(t *testing.T) {
@@ -67,7 +70,7 @@ func TestPrintConfig(t *testing.T) {
 	r.env = []string{"MEMBERD_DATABASE=postgres://u:hunter2@h/d", "MEMBERD_KEY=hunter2"}
 	for _, command := range [][]string{{"config"}, {"serve", "--print-config"}} {
 		out := r.run(append(command, "--data", r.dir, "--queue=9")...)
-		for _, want := range []string{"queue = 9", "# flag --queue", `database = "postgres://u:xxxxx@h/d"`, "# environment MEMBERD_DATABASE", "[timeout]"} {
+		for _, want := range []string{"queue = 9", "# flag --queue", fmt.Sprint("batch = ", writer.MaxBatch), `database = "postgres://u:xxxxx@h/d"`, "# environment MEMBERD_DATABASE", "[timeout]"} {
 			if out.code != 0 || !strings.Contains(out.out, want) {
 				t.Errorf("%v: no %q in %d\n%s%s", command, want, out.code, out.out, out.err)
 			}

@@ -44,11 +44,7 @@ type Look interface {
 }
 
 const (
-	// lookLimit is how many members are looked up at once, and inFlight how
-	// many commands stand in the writer's queue: less than a batch, so that a
-	// call never waits for more than one batch of the jobs' work.
-	lookLimit    = 1_024
-	inFlight     = 96
+	lookLimit    = 1_024 // members looked up at once
 	purgeLimit   = 1_000
 	busyPause    = 20 * time.Millisecond
 	purgePause   = 5 * time.Millisecond // between two short transactions of mere tidying
@@ -227,15 +223,16 @@ func drain[C loyalty.Command[loyalty.DueBooked]](ctx context.Context, w *Worker,
 	}
 }
 
-// submitAll keeps a bounded number of commands in the writer's queue. It stops
-// at the first error that is no command's own; failed is the first of those.
+// submitAll keeps three quarters of a batch in the writer's queue, so that a call
+// never waits for more than one batch of the jobs' work. It stops at the first
+// error that is no command's own; failed is the first of those.
 func submitAll[C loyalty.Command[loyalty.DueBooked]](ctx context.Context, w *writer.Writer, commands []C) (done int, failed, err error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var mu sync.Mutex
 	var working sync.WaitGroup
 	next := make(chan C)
-	for range min(inFlight, len(commands)) {
+	for range min(max(1, w.BatchLimit()*3/4), len(commands)) {
 		working.Go(func() {
 			for c := range next {
 				n, err := submit(ctx, w, c)

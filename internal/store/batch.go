@@ -13,7 +13,7 @@ import (
 type batch struct {
 	store   *Store
 	tx      *sqldb.Tx
-	members []loyalty.Member // as Load found them, in ascending order
+	members []loyalty.Member // as the last Load found them, in ascending order
 }
 
 // Begin starts a batch. On SQLite it holds the write lock from here on.

@@ -68,7 +68,7 @@ var (
 )
 
 func (l *sqliteLoader) lock(ctx context.Context, ids []int64, names []templateName) (members []loyalty.Member, templates []loyalty.Template, err error) {
-	var m loyalty.Member
+	var m loyalty.Member // every row is scanned to here: its fields are named once
 	members, fields := make([]loyalty.Member, 0, len(ids)), memberFields(&m)
 	err = each(ctx, l.tx, func(row scanner) error {
 		err := row.Scan(fields...)

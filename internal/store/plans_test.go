@@ -95,7 +95,7 @@ func TestMembersAreCountedWithoutProfiles(t *testing.T) {
 func TestTotalsTouchNoIndex(t *testing.T) {
 	t.Parallel()
 	db := migrated(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
-	for query, want := range map[string]bool{sqliteTexts.updateMembers: false, sqliteTexts.updatePlaces: true} {
+	for query, want := range map[string]bool{sqliteTexts.updateTotals: false, sqliteTexts.updateMembers: true} {
 		var touched bool
 		scan := func(row scanner) error {
 			var n [6]int64

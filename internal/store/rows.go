@@ -93,8 +93,10 @@ func unnest(ints, texts int) string {
 	return b.String()
 }
 
-const memberColumns = `
-	member_id,
+// What a command can change of a member: its totals, and its place, by which
+// lists and jobs find it. That is in indexes, and seldom changes.
+const (
+	memberTotals = `
 	growth,
 	earned,
 	used,
@@ -114,13 +116,19 @@ const memberColumns = `
 	period_start,
 	period_end,
 	announced_until,
-	last_entry_at,
+	last_entry_at`
+	memberPlace = `
 	status,
 	level,
-	next_due_at,
+	next_due_at`
+	memberColumns = `
+	member_id,` + memberTotals + `,` + memberPlace + `,
 	registered_at,
 	merchant_id,
 	open_id`
+)
+
+const memberTotalInts, memberPlaceInts = 20, 3
 
 const memberInts, memberTexts = 25, 2
 

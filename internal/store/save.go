@@ -15,7 +15,7 @@ import (
 type saveTexts struct {
 	insertMembers    string
 	updateMembers    string
-	updatePlaces     string // on SQLite
+	updateTotals     string // on SQLite
 	deleteIdentities string
 	insertIdentities string
 	insertEntries    string
@@ -48,50 +48,14 @@ type saveTexts struct {
 	upsertStreams string
 }
 
-// What a command can change of a member: totals, and what lists and jobs find
-// members by, which is in indexes and seldom changes.
-const (
-	memberTotals = `
-	growth,
-	earned,
-	used,
-	balance,
-	pending,
-	deficit,
-	entries,
-	credits,
-	audits,
-	orders,
-	coupons,
-	level_moves,
-	consume_count,
-	consume_fen,
-	held,
-	kept,
-	period_start,
-	period_end,
-	announced_until,
-	last_entry_at`
-	memberPlace = `
-	status,
-	level,
-	next_due_at`
-)
-
-const memberTotalInts, memberPlaceInts = 20, 3
-
-// memberChangeRecord is the member's number and its changes.
+// memberChangeRecord is the member's number with all that a command can change.
 func memberChangeRecord(m *loyalty.Member) record {
 	return record{ints: memberRecord(m).ints[:1+memberTotalInts+memberPlaceInts]}
 }
 
-// memberTotalRecord is the member's number and its totals.
+// memberTotalRecord is the member's number with its totals.
 func memberTotalRecord(m *loyalty.Member) record {
 	return record{ints: memberRecord(m).ints[:1+memberTotalInts]}
-}
-
-func memberPlaceRecord(m *loyalty.Member) record {
-	return record{ints: []int64{m.ID, int64(m.Status), m.Level, int64(m.NextDueAt)}}
 }
 
 func reversedRecord(e *loyalty.Entry) record {
@@ -179,7 +143,6 @@ func identityKeyRecord(i *storedIdentity) record {
 // saving is what a batch saves, in rows as they stand in the tables.
 type saving struct {
 	loyalty.Changes
-	placed               []loyalty.Member // whose place in an index is another than before
 	unbound, bound       []storedIdentity // names given up, names nobody had
 	rebound              []storedIdentity // names that go from one member to another
 	openLots, closedLots []loyalty.LotRow
@@ -197,33 +160,15 @@ func (b *batch) Save(ctx context.Context, c loyalty.Changes) error {
 	if err != nil {
 		return classed(fmt.Errorf("save: %w", err))
 	}
-	rows.placed = b.placed(c.Members)
 	if b.tx.Dialect() == sqldb.PostgreSQL {
 		err = savePostgres(ctx, b.tx.PG(), rows)
 	} else {
-		err = saveSQLite(ctx, b.tx, rows)
+		err = saveSQLite(ctx, b.tx, rows, b.members)
 	}
 	if err != nil {
 		return classed(fmt.Errorf("save: %w", err))
 	}
 	return nil
-}
-
-// placed are those of the changed members that lists or jobs find elsewhere than
-// when the batch loaded them. Both are in ascending order.
-func (b *batch) placed(changed []loyalty.Member) (placed []loyalty.Member) {
-	loaded := b.members
-	for _, m := range changed {
-		for len(loaded) > 0 && loaded[0].ID < m.ID {
-			loaded = loaded[1:]
-		}
-		same := len(loaded) > 0 && loaded[0].ID == m.ID &&
-			loaded[0].Status == m.Status && loaded[0].Level == m.Level && loaded[0].NextDueAt == m.NextDueAt
-		if !same {
-			placed = append(placed, m)
-		}
-	}
-	return placed
 }
 
 func (s *Store) savingOf(c loyalty.Changes) (*saving, error) {

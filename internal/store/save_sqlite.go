@@ -12,11 +12,11 @@ import (
 // sqliteTexts change one row each.
 var sqliteTexts = func() saveTexts {
 	t := sharedTexts(sqldb.SQLite)
+	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberTotals+","+memberPlace, ",", " = ?,") + ` = ?
+	WHERE member_id = ?`
 	// SQLite takes out of an index and puts back whatever a statement sets, the
 	// same or not.
-	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberTotals, ",", " = ?,") + ` = ?
-	WHERE member_id = ?`
-	t.updatePlaces = `UPDATE member SET` + strings.ReplaceAll(memberPlace, ",", " = ?,") + ` = ?
+	t.updateTotals = `UPDATE member SET` + strings.ReplaceAll(memberTotals, ",", " = ?,") + ` = ?
 	WHERE member_id = ?`
 	t.deleteIdentities = `
 	DELETE FROM identity
@@ -79,15 +79,17 @@ func ordersOnSQLite(t *saveTexts) {
 }
 
 // saveSQLite stops at the first error; sqldb rolls the transaction back then.
-func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
+// loaded are the members as they stand in the database.
+func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving, loaded []loyalty.Member) error {
 	x := &executor{ctx: ctx, tx: tx}
 	t := &sqliteTexts
 	run(x, t.deleteIdentities, s.unbound, identityKeyRecord)
 	run(x, t.insertIdentities, s.bound, identityRecord)
 	run(x, t.insertIdentities, s.rebound, identityRecord)
 	run(x, t.insertMembers, s.NewMembers, memberRecord)
-	change(x, t.updateMembers, 1, s.Members, memberTotalRecord)
-	change(x, t.updatePlaces, 1, s.placed, memberPlaceRecord)
+	moved, stayed := byPlace(loaded, s.Members)
+	change(x, t.updateMembers, 1, moved, memberChangeRecord)
+	change(x, t.updateTotals, 1, stayed, memberTotalRecord)
 	run(x, t.insertEntries, s.Entries, entryRecord)
 	change(x, t.updateReversed, 2, s.Reversed, reversedRecord)
 	run(x, t.deleteLots, s.closedLots, lotKeyRecord)
@@ -100,6 +102,25 @@ func saveSQLite(ctx context.Context, tx *sqldb.Tx, s *saving) error {
 	run(x, t.insertEvents, s.Events, eventRecord)
 	run(x, t.upsertStreams, s.streams, streamRecord)
 	return x.err
+}
+
+// byPlace divides changed members by whether lists and jobs will find them
+// elsewhere than before. Both lists are in ascending order.
+func byPlace(loaded, changed []loyalty.Member) (moved, stayed []loyalty.Member) {
+	stayed = make([]loyalty.Member, 0, len(changed))
+	for _, m := range changed {
+		for len(loaded) > 0 && loaded[0].ID < m.ID {
+			loaded = loaded[1:]
+		}
+		same := len(loaded) > 0 && loaded[0].ID == m.ID &&
+			loaded[0].Status == m.Status && loaded[0].Level == m.Level && loaded[0].NextDueAt == m.NextDueAt
+		if same {
+			stayed = append(stayed, m)
+		} else {
+			moved = append(moved, m)
+		}
+	}
+	return moved, stayed
 }
 
 // runOrders saves orders, coupons, levels and marks.

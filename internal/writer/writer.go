@@ -222,6 +222,9 @@ func (w *Writer) Ready() error {
 	return ErrBusy
 }
 
+// BatchLimit is how many commands are in a batch at most.
+func (w *Writer) BatchLimit() int { return w.opts.MaxBatch }
+
 // Waiting is how many commands are in the queues.
 func (w *Writer) Waiting() (n int) {
 	for _, queue := range w.queues {

@@ -3,7 +3,7 @@
 // rounds, and writes the medians as a Markdown table to standard output. It is
 // what make bench-server runs.
 //
-// In each round each database gets a server of its own with nothing in it, and
+// In each round each database gets servers of its own with nothing in them, and
 // the echo (the same calls, of which nothing is stored) is measured right beside
 // what is compared with it: machines have moods, ratios within a round have
 // fewer. Both databases keep what was committed through a power failure. The
@@ -37,7 +37,8 @@ type step struct {
 	single      bool // on a server that gives every change a transaction of its own
 }
 
-// steps stand so that each echo is beside what it is compared with.
+// steps stand so that each echo is beside what it is compared with. One is single,
+// and has a twin that is not.
 var steps = []step{
 	{name: "echo", scenario: bench.Echo, connections: 64, members: 1000},
 	{name: "points-change", scenario: "points-change", connections: 64, members: 1000},

@@ -57,15 +57,15 @@ func (r results) batching(w io.Writer, databases []database) {
 	same := steps[single]
 	same.name, same.single = same.scenario, false
 	batches := slices.Index(steps, same)
-	fmt.Fprint(w, "\nBatches against a transaction each:")
-	for i, d := range databases {
+	var found []string
+	for _, d := range databases {
 		ratio := make([]float64, 0, len(r[d.name]))
 		for _, round := range r[d.name] {
 			ratio = append(ratio, round[batches].PerSecond/round[single].PerSecond)
 		}
-		fmt.Fprintf(w, "%s %.1f times on %s", []string{"", ","}[min(i, 1)], median(ratio), d.name)
+		found = append(found, fmt.Sprintf("%.1f times on %s", median(ratio), d.name))
 	}
-	fmt.Fprintln(w, ".")
+	fmt.Fprintf(w, "\nBatches against a transaction each: %s.\n", strings.Join(found, ", "))
 }
 
 func p50(l bench.Latency) int64  { return l.P50 }

@@ -51,8 +51,22 @@ func TestValues(t *testing.T) {
 		e sql.NullString
 		a = any("none")
 	)
+	n, s, none := int64(7), "told where", ""
+	rows, err := c.Query("SELECT ?, ?, ?", &n, &s, &none)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, s, none = 0, "changed since", "x" // too late
+	var gotN int64
+	var gotS, gotNone string
+	if !rows.Next() || rows.Scan(&gotN, &gotS, &gotNone) != nil || gotN != 7 || gotS != "told where" || gotNone != "" {
+		t.Errorf("pointers: %d, %q, %q", gotN, gotS, gotNone)
+	}
+	if err := rows.Close(); err != nil {
+		t.Error(err)
+	}
 	args := []any{flag(true), word("named"), count(-7), true, int32(9), int64(5), "there"}
-	err := scan(c, "SELECT ?, ?, ?, ?, ?, ?, ?, NULL, NULL", args, &f, &w, &k, &b, &i, &m, &z, &e, &a)
+	err = scan(c, "SELECT ?, ?, ?, ?, ?, ?, ?, NULL, NULL", args, &f, &w, &k, &b, &i, &m, &z, &e, &a)
 	got := []any{f, w, k, b, i, m, z, e, a}
 	want := []any{flag(true), word("named"), count(-7), true, 9, sql.NullInt64{Int64: 5, Valid: true}, sql.NullString{String: "there", Valid: true}, sql.NullString{}, nil}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
