@@ -62,10 +62,12 @@ func (c *condition) page() string { return fmt.Sprintf(membersPage, c.from()) }
 
 func (s *Store) membersWhere(d sqldb.Dialect, f loyalty.MemberFilter, at loyalty.Instant) *condition {
 	c := &condition{}
-	if f.Label == "" && f.PaidCard == "" {
-		c.and("m.merchant_id = ?", f.Merchant)
-	} else { // so that the list begins with the marks, not with all members
+	if d == sqldb.SQLite && (f.Label != "" || f.PaidCard != "") {
+		// So that the list begins with the marks, not with all members;
+		// PostgreSQL knows from its statistics how many have them.
 		c.and("m.merchant_id || '' = ?", f.Merchant)
+	} else {
+		c.and("m.merchant_id = ?", f.Merchant)
 	}
 	if f.Active == nil {
 		c.and("m.status <> ?", int64(loyalty.Erased))
