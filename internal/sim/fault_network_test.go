@@ -34,7 +34,7 @@ func TestFaultNetwork(t *testing.T) {
 		w.cut()
 		gone := time.After(outageLength(t))
 		r.red("database")
-		r.down("database unavailable")
+		r.down(unreachable...)
 		<-gone
 		w.connect()
 		r.up(time.Now())
