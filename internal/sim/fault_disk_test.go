@@ -44,7 +44,7 @@ func TestFaultDiskFullPostgres(t *testing.T) {
 	for r.another() {
 		fill(t, ballast)
 		r.f.count("disks filled", 1)
-		r.down(unreachable...)
+		r.unreachable()
 		must(t, os.Remove(ballast))
 		since := time.Now()
 		// Ended, or recovering by itself: only the lock tells.
@@ -118,7 +118,7 @@ func TestFaultPowerCutPostgres(t *testing.T) {
 		for _, pid := range all {
 			must(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
-		r.down(unreachable...)
+		r.unreachable()
 		d.again()
 		// Their owner is dead, and another may have its number now.
 		_, _ = os.Remove(lock), os.Remove(filepath.Join(folder(t, r.s.database), ".s.PGSQL.5432.lock"))

@@ -34,7 +34,7 @@ func TestFaultNetwork(t *testing.T) {
 		w.cut()
 		gone := time.After(outageLength(t))
 		r.red("database")
-		r.down(unreachable...)
+		r.unreachable()
 		<-gone
 		w.connect()
 		r.up(time.Now())

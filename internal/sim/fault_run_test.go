@@ -106,14 +106,27 @@ func (r *faultRun) probe(envelope bool) reply {
 	return got
 }
 
-// unreachable are the words by which the log says that there is no database: of
-// the writer, if a change had come that far, or of the look at readiness. Calls
-// are refused before they come to the writer as soon as their app cannot be read.
-var unreachable = []string{"database unavailable", "check=database"}
+// down waits until changes are refused and the writer says that it takes none,
+// and looks for the reason in the log.
+func (r *faultRun) down(reason string) {
+	r.t.Helper()
+	r.refused()
+	r.red("queue")
+	r.said(reason)
+}
 
-// down waits until both doors answer changes with 503 in their own form, until
-// /readyz is red, and looks for one of the reasons in the log.
-func (r *faultRun) down(reasons ...string) {
+// unreachable is down for a database that cannot be read either. When no change
+// was under way calls are refused as soon as their app cannot be read, and the
+// writer hears of nothing: then it is the look at readiness that tells.
+func (r *faultRun) unreachable() {
+	r.t.Helper()
+	r.refused()
+	r.red("queue", "database")
+	r.said("database unavailable", "check=database")
+}
+
+// refused waits until both doors answer changes with 503 in their own form.
+func (r *faultRun) refused() {
 	r.t.Helper()
 	for _, envelope := range []bool{false, true} {
 		eventually(r.t, "answered with 503", func() bool {
@@ -121,14 +134,18 @@ func (r *faultRun) down(reasons ...string) {
 			return got.status == http.StatusServiceUnavailable && got.code == codeBusy
 		})
 	}
-	r.red("queue", "database")
-	eventually(r.t, "said in the log", func() bool {
-		said := warnings(r.p.log.String())
-		return slices.ContainsFunc(reasons, func(reason string) bool { return strings.Contains(said, reason) })
-	})
 	if status, _ := r.p.get(r.t, "/healthz"); status != http.StatusOK {
 		r.t.Errorf("/healthz: %d: a restart would not help", status)
 	}
+}
+
+// said waits until one of the reasons is in the log.
+func (r *faultRun) said(reasons ...string) {
+	r.t.Helper()
+	eventually(r.t, "said in the log", func() bool {
+		log := warnings(r.p.log.String())
+		return slices.ContainsFunc(reasons, func(reason string) bool { return strings.Contains(log, reason) })
+	})
 }
 
 // red waits until /readyz names one of the checks as red.

@@ -25,7 +25,7 @@ type Target struct {
 
 // minReach is how often everything that matters must have occurred in the runs
 // of a test, or the test proves less than it says and fails.
-const minReach = 10
+const minReach = 20
 
 // Seed is the seed of random tests: MEMBERD_SEED, or one from the clock. Tests
 // print it when they fail.

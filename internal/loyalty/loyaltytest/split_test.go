@@ -10,7 +10,7 @@ import (
 
 func TestSplitInvarianceInMemory(t *testing.T) {
 	t.Parallel()
-	loyaltytest.SplitInvariance(t, 70_000, func(_ *testing.T, merchants []*loyalty.Snapshot) loyaltytest.Target {
+	loyaltytest.SplitInvariance(t, 100_000, func(_ *testing.T, merchants []*loyalty.Snapshot) loyaltytest.Target {
 		m := loyaltytest.NewMemory(merchants...)
 		return loyaltytest.Target{
 			Store: m,

@@ -36,7 +36,7 @@ func TestAccessStorage(t *testing.T) {
 
 // splitSteps is how many commands it takes to reach every rule often enough.
 // On PostgreSQL that takes two minutes; the short mode runs a tenth.
-const splitSteps = 70_000
+const splitSteps = 100_000
 
 func TestSplitInvariance(t *testing.T) {
 	onEach(t, func(t *testing.T, open func(testing.TB) *storetest.Engine) {
