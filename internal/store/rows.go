@@ -121,16 +121,20 @@ const (
 	status,
 	level,
 	next_due_at`
+	memberChanges = memberTotals + `,` + memberPlace
 	memberColumns = `
-	member_id,` + memberTotals + `,` + memberPlace + `,
+	member_id,` + memberChanges + `,
 	registered_at,
 	merchant_id,
 	open_id`
 )
 
-const memberTotalInts, memberPlaceInts = 20, 3
-
-const memberInts, memberTexts = 25, 2
+// How many of them there are, each with the member's number before it.
+const (
+	memberTotalInts         = 1 + 20
+	memberChangeInts        = memberTotalInts + 3
+	memberInts, memberTexts = memberChangeInts + 1, 2
+)
 
 func memberRecord(m *loyalty.Member) record {
 	return record{

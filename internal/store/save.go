@@ -50,12 +50,12 @@ type saveTexts struct {
 
 // memberChangeRecord is the member's number with all that a command can change.
 func memberChangeRecord(m *loyalty.Member) record {
-	return record{ints: memberRecord(m).ints[:1+memberTotalInts+memberPlaceInts]}
+	return record{ints: memberRecord(m).ints[:memberChangeInts]}
 }
 
 // memberTotalRecord is the member's number with its totals.
 func memberTotalRecord(m *loyalty.Member) record {
-	return record{ints: memberRecord(m).ints[:1+memberTotalInts]}
+	return record{ints: memberRecord(m).ints[:memberTotalInts]}
 }
 
 func reversedRecord(e *loyalty.Entry) record {

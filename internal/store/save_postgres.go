@@ -15,9 +15,9 @@ import (
 // postgresTexts change all rows of a batch each.
 var postgresTexts = func() saveTexts {
 	t := sharedTexts(sqldb.PostgreSQL)
-	t.updateMembers = `UPDATE member SET` + assignments("w", memberTotals+","+memberPlace) + `
-	FROM ` + unnest(1+memberTotalInts+memberPlaceInts, 0) + ` AS w (
-	member_id,` + memberTotals + `,` + memberPlace + `)
+	t.updateMembers = `UPDATE member SET` + assignments("w", memberChanges) + `
+	FROM ` + unnest(memberChangeInts, 0) + ` AS w (
+	member_id,` + memberChanges + `)
 	WHERE member.member_id = w.member_id`
 	t.deleteIdentities = `
 	DELETE FROM identity

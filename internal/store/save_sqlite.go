@@ -12,7 +12,7 @@ import (
 // sqliteTexts change one row each.
 var sqliteTexts = func() saveTexts {
 	t := sharedTexts(sqldb.SQLite)
-	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberTotals+","+memberPlace, ",", " = ?,") + ` = ?
+	t.updateMembers = `UPDATE member SET` + strings.ReplaceAll(memberChanges, ",", " = ?,") + ` = ?
 	WHERE member_id = ?`
 	// SQLite takes out of an index and puts back whatever a statement sets, the
 	// same or not.

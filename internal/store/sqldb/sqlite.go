@@ -34,8 +34,8 @@ var (
 	// The writer's cache holds the hot pages of indexes: 16 MiB. More is slower,
 	// because a commit that has moved pages of a tree looks through all of it.
 	writerPragmas = slices.Concat(commonPragmas, []string{"cache_size(-16384)"})
-	// query_only makes a writing statement
-	// on the reading side fail instead of competing with the writer.
+	// query_only makes a writing statement on the reading side fail instead of
+	// competing with the writer.
 	readerPragmas = slices.Concat(commonPragmas, []string{"cache_size(-16384)", "query_only(1)"})
 )
 
