@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/memberd/memberd/internal/bench"
 )
@@ -14,10 +15,10 @@ import (
 // shows.
 var quiet = []string{"MEMBERD_LOG_LEVEL=warn"}
 
-// shortly runs a short load and returns its report.
-func (s *server) shortly(app, scenario string, flags ...string) bench.Report {
+// load runs a load for d and returns its report.
+func (s *server) load(app, scenario string, d time.Duration, flags ...string) bench.Report {
 	s.rig.t.Helper()
-	args := []string{"bench", scenario, "--app", app, "--url", s.url, "-c", "4", "-d", "300ms", "--warm-up", "50ms", "--json"}
+	args := []string{"bench", scenario, "--app", app, "--url", s.url, "-c", "4", "-d", d.String(), "--warm-up", "50ms", "--json"}
 	got := s.rig.run(append(args, flags...)...)
 	if got.code != 0 {
 		s.rig.t.Fatalf("bench %s %v: exit code %d\n%s%s\n%s", scenario, flags, got.code, got.out, got.err, s.log)
@@ -26,10 +27,25 @@ func (s *server) shortly(app, scenario string, flags ...string) bench.Report {
 	if err := json.Unmarshal([]byte(got.out), &r); err != nil {
 		s.rig.t.Fatal(err, got.out)
 	}
-	if r.Calls == 0 || r.Failed != 0 || r.Scenario != scenario || r.Latency.P50 <= 0 || r.Latency.Max < r.Latency.P99 {
+	if r.Failed != 0 || r.Scenario != scenario || r.Latency.Max < r.Latency.P99 {
 		s.rig.t.Errorf("bench %s %v: %+v", scenario, flags, r)
 	}
 	return r
+}
+
+// shortly runs a load, a short one unless the machine is too busy to begin a call
+// in that time, and returns its report.
+func (s *server) shortly(app, scenario string, flags ...string) bench.Report {
+	s.rig.t.Helper()
+	for d := 300 * time.Millisecond; ; d *= 4 {
+		r := s.load(app, scenario, d, flags...)
+		if r.Calls > 0 && r.Latency.P50 > 0 {
+			return r
+		}
+		if d > patience/4 {
+			s.rig.t.Fatalf("bench %s %v: %+v", scenario, flags, r)
+		}
+	}
 }
 
 // points is what a member of the load has.
@@ -69,7 +85,7 @@ func TestBench(t *testing.T) {
 		if after := s.points(app, "10000000000"); after != before {
 			t.Errorf("the echo moved points: %v, then %v", before, after)
 		}
-		open := s.shortly(app, "member-query", "--rate", "100", "--members", "40", "--zipf", "1.1", "--seed", "7")
+		open := s.load(app, "member-query", 300*time.Millisecond, "--rate", "100", "--members", "40", "--zipf", "1.1", "--seed", "7")
 		if open.Loop != "open" || open.Calls+open.Unsent != 30 || open.Members != 40 || open.Seed != 7 {
 			t.Errorf("open loop: %+v", open)
 		}
