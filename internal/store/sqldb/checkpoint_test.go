@@ -155,6 +155,28 @@ func TestCopiedOfAnOldLog(t *testing.T) {
 	}
 }
 
+// A commit asks for a copy as long as none has been counted, so also during one.
+// What that one took along is not copied a second time: each copy syncs twice,
+// and commits wait for the disk meanwhile.
+func TestAskedForDuringACopy(t *testing.T) {
+	t.Parallel()
+	db := openX(t)
+	for _, test := range []struct {
+		pages  int64
+		copied bool
+	}{{checkpointStep - 1, false}, {checkpointStep, true}} {
+		c := &checkpointer{db: db.lite, wake: make(chan struct{}, 1), done: make(chan struct{})}
+		fill(t, db, 1)
+		c.pages.Store(test.pages)
+		c.wake <- struct{}{}
+		close(c.wake)
+		c.run()
+		if copied := c.tried.Load() > 0; copied != test.copied {
+			t.Errorf("%d pages: copied %v", test.pages, copied)
+		}
+	}
+}
+
 // Close meets the checkpointer wherever it is: copying beside the writer, or
 // waiting for the turn, which the last transaction has. Afterwards all is in the
 // database and the log is gone.
@@ -207,6 +229,7 @@ func TestCheckpointerWithoutFile(t *testing.T) {
 	db := openX(t)
 	c := &checkpointer{db: &sqliteDB{path: db.Path() + "/missing", turn: make(chan struct{}, 1), closing: make(chan struct{})},
 		wake: make(chan struct{}), done: make(chan struct{})}
+	c.pages.Store(checkpointStep)
 	go c.run()
 	for range 3 {
 		c.wake <- struct{}{}

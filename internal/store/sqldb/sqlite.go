@@ -21,13 +21,15 @@ import (
 // What every connection is told. journal_mode is stored in the file; all else
 // belongs to the connection and has to be said each time.
 var commonPragmas = []string{
-	"busy_timeout(5000)",           // another process (a subcommand, a backup) is waited for 5 s, then SQLITE_BUSY
-	"journal_mode(WAL)",            // readers never wait for the writer, nor it for them
-	"synchronous(FULL)",            // fsync at each commit: an answer given is an answer kept through a power cut
-	"foreign_keys(0)",              // the domain keeps references; checking them would cost a look-up per row
-	"secure_delete(FAST)",          // an erased member's nickname leaves no bytes behind in its page; costs no extra page
-	"temp_store(MEMORY)",           // sorting personal data leaves no temporary file behind
-	"journal_size_limit(67108864)", // a log that one slow reader let grow is cut back to 64 MiB afterwards
+	"busy_timeout(5000)",  // another process (a subcommand, a backup) is waited for 5 s, then SQLITE_BUSY
+	"journal_mode(WAL)",   // readers never wait for the writer, nor it for them
+	"synchronous(FULL)",   // fsync at each commit: an answer given is an answer kept through a power cut
+	"foreign_keys(0)",     // the domain keeps references; checking them would cost a look-up per row
+	"secure_delete(FAST)", // an erased member's nickname leaves no bytes behind in its page; costs no extra page
+	"temp_store(MEMORY)",  // sorting personal data leaves no temporary file behind
+	// A log that one slow reader let grow is cut back afterwards; not to what is
+	// usual, since cutting it makes a commit wait, and growing again the next ones.
+	fmt.Sprintf("journal_size_limit(%d)", 2*checkpointAll*4096),
 }
 
 var (
