@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"sync/atomic"
+	"syscall"
 
 	"github.com/memberd/memberd/internal/store/sqldb/lite"
 )
@@ -16,6 +17,10 @@ const (
 	// second of a busy server. What a crash leaves behind is read once at the
 	// next start.
 	checkpointAll = 32_768
+	// checkpointAllTight is the same where the disk has less than roomy bytes to
+	// spare: a small disk is for the database.
+	checkpointAllTight = 8_192
+	roomy              = 1 << 30
 	// checkpointRest is how little may be left to copy while writers wait.
 	checkpointRest = 256
 	// checkpointPasses is how often that is tried: a writer that is faster than
@@ -107,7 +112,7 @@ func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
 		if pages < tried {
 			c.tried.Store(0) // it was begun anew meanwhile, which committed has said before
 		}
-		if pages < checkpointAll {
+		if pages < c.longest() {
 			return false
 		}
 		if pages-copied <= checkpointRest {
@@ -115,6 +120,15 @@ func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
 		}
 	}
 	return true
+}
+
+// longest is how long the log may become.
+func (c *checkpointer) longest() int64 {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(c.db.path, &disk); err == nil && disk.Bavail < roomy/uint64(disk.Bsize) {
+		return checkpointAllTight
+	}
+	return checkpointAll
 }
 
 // copyInTurn copies the rest while nobody in this process writes.

@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/memberd/memberd/internal/store/sqldb/disktest"
 )
 
 // fill changes some 1000 pages in one transaction, always the same ones, and
@@ -152,6 +155,19 @@ func TestCopiedOfAnOldLog(t *testing.T) {
 	c.committed(checkpointStep)
 	if len(c.wake) != 1 {
 		t.Errorf("%d pages wait to be copied, and nobody is told", checkpointStep)
+	}
+}
+
+// Where there is little room the log is begun anew earlier.
+func TestLogOnASmallDisk(t *testing.T) {
+	t.Parallel()
+	dir, _ := disktest.Small(t)
+	db := open(t, "sqlite:"+filepath.Join(dir, "test.db"))
+	if pages := db.lite.checkpoints.longest(); pages != checkpointAllTight {
+		t.Errorf("%d pages with less than 1 MiB to spare", pages)
+	}
+	if pages := (&checkpointer{db: &sqliteDB{path: dir + "/missing"}}).longest(); pages != checkpointAll {
+		t.Errorf("%d pages where nobody says how much room there is", pages)
 	}
 }
 
