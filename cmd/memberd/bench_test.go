@@ -150,7 +150,7 @@ func TestBenchOfLiveMerchant(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := r.serve()
-	args := []string{"--app", app, "--url", s.url, "-c", "2", "-d", "200ms", "--warm-up", "0s", "--members", "2"}
+	args := []string{"--app", app, "--url", s.url, "-c", "2", "-d", "1s", "--warm-up", "0s", "--members", "2"}
 	expectRefusal(t, r.run(append([]string{"bench", "points-change"}, args...)...), exitNo, "no sandbox")
 	expectRefusal(t, r.run(append([]string{"bench", "echo", "--i-know-what-i-do"}, args...)...), exitNo, "only sandboxes have the echo")
 	if out := r.on("check"); !strings.Contains(out, "0 members checked") {

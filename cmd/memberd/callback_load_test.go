@@ -160,6 +160,13 @@ func TestCallbacksUnderLoad(t *testing.T) {
 			}
 			total += len(scores)
 		}
+		booked := 0
+		for _, n := range c.booked {
+			booked += int(n.Load())
+		}
+		if total != booked {
+			t.Errorf("%d changes were booked, %d were told", booked, total)
+		}
 		t.Logf("%d changes of %d members", total, len(c.booked))
 	})
 }
@@ -203,6 +210,7 @@ func (c *crowd) post(path, body string) map[string]any {
 }
 
 func (c *crowd) begin(t *testing.T, members int) {
+	t.Cleanup(c.end) // while its servers stand
 	for i := range members {
 		var body struct {
 			MemberID string `json:"memberId"`

@@ -110,7 +110,9 @@ func TestFaultPowerCutPostgres(t *testing.T) {
 	runTool(t, "sync", "-f", d.dir) // initdb did not
 	for r.another() {
 		lock := filepath.Join(folder(t, r.s.database), "data", "postmaster.pid")
-		all := family(t, postmaster(t, lock))
+		parent := postmaster(t, lock)
+		halt(t, parent) // so that it gets no more children
+		all := family(t, parent)
 		halt(t, all...)
 		d.cut()
 		since := time.Now()

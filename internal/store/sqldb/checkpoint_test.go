@@ -172,8 +172,8 @@ func TestLogOnASmallDisk(t *testing.T) {
 }
 
 // A commit asks for a copy as long as none has been counted, so also during one.
-// What that one took along is not copied a second time: each copy syncs twice,
-// and commits wait for the disk meanwhile.
+// It is not followed by a second one for the little that it left: each syncs the
+// log, and commits wait for the disk meanwhile.
 func TestAskedForDuringACopy(t *testing.T) {
 	t.Parallel()
 	db := openX(t)

@@ -27,9 +27,10 @@ var commonPragmas = []string{
 	"foreign_keys(0)",     // the domain keeps references; checking them would cost a look-up per row
 	"secure_delete(FAST)", // an erased member's nickname leaves no bytes behind in its page; costs no extra page
 	"temp_store(MEMORY)",  // sorting personal data leaves no temporary file behind
-	// A log that one slow reader let grow is cut back afterwards; not to what is
-	// usual, since cutting it makes a commit wait, and growing again the next ones.
-	fmt.Sprintf("journal_size_limit(%d)", 2*checkpointAll*4096),
+	// A log that one slow reader let grow is cut back afterwards, to 192 MiB: what
+	// is usual stays, since cutting it makes a commit wait, and growing again the
+	// next ones.
+	fmt.Sprintf("journal_size_limit(%d)", checkpointAll/2*3*4096),
 }
 
 var (

@@ -232,6 +232,27 @@ func logCommitted(_ *libc.TLS, count, _, _ uintptr, pages int32) int32 {
 	return sqlite3.SQLITE_OK
 }
 
+// SyncDatabase waits until what was written to the database file is on the disk.
+// A checkpoint does so itself only when nothing was committed since it began;
+// otherwise it leaves it to a later one.
+func (c *Conn) SyncDatabase() error {
+	out := c.tls.Alloc(pointer)
+	defer c.tls.Free(pointer)
+	if rc := sqlite3.Xsqlite3_file_control(c.tls, c.db, 0, sqlite3.SQLITE_FCNTL_FILE_POINTER, out); rc != sqlite3.SQLITE_OK {
+		return c.fail(rc)
+	}
+	file := *at[uintptr](out)
+	methods := at[sqlite3.Tsqlite3_file](file).FpMethods
+	if methods == 0 {
+		return nil // a database in memory
+	}
+	sync := function[syncFunc](at[sqlite3.Tsqlite3_io_methods](methods).FxSync)
+	if rc := sync(c.tls, file, sqlite3.SQLITE_SYNC_NORMAL); rc != sqlite3.SQLITE_OK {
+		return &Error{Code: int(rc), Message: "sync the database"}
+	}
+	return nil
+}
+
 // Interrupt makes the statement that runs, if any, fail with SQLITE_INTERRUPT.
 // The connection must not be closed meanwhile.
 func (c *Conn) Interrupt() { sqlite3.Xsqlite3_interrupt(c.tls, c.db) }

@@ -231,3 +231,51 @@ func TestSpillWithoutRoom(t *testing.T) {
 		})
 	}
 }
+
+// synced counts the syncs of a file, and what they answer.
+type synced struct {
+	times  int
+	answer int32
+}
+
+var syncs sync.Map
+
+func countSync(_ *libc.TLS, file uintptr, _ int32) int32 {
+	found, _ := syncs.Load(file)
+	s := found.(*synced)
+	s.times++
+	return s.answer
+}
+
+func TestSyncDatabase(t *testing.T) {
+	t.Parallel()
+	if err := open(t, ":memory:").SyncDatabase(); err != nil {
+		t.Errorf("without a file: %v", err)
+	}
+	_, c := openX(t)
+	out := c.tls.Alloc(pointer)
+	defer c.tls.Free(pointer)
+	if rc := sqlite3.Xsqlite3_file_control(c.tls, c.db, 0, sqlite3.SQLITE_FCNTL_FILE_POINTER, out); rc != sqlite3.SQLITE_OK {
+		t.Fatal(c.fail(rc))
+	}
+	file := *at[uintptr](out)
+	usualMethods := at[sqlite3.Tsqlite3_file](file).FpMethods
+	own := libc.Xmalloc(c.tls, types.Size_t(unsafe.Sizeof(sqlite3.Tsqlite3_io_methods{})))
+	*at[sqlite3.Tsqlite3_io_methods](own) = *at[sqlite3.Tsqlite3_io_methods](usualMethods)
+	at[sqlite3.Tsqlite3_io_methods](own).FxSync = pointerTo(countSync)
+	s := &synced{}
+	syncs.Store(file, s)
+	at[sqlite3.Tsqlite3_file](file).FpMethods = own
+	t.Cleanup(func() {
+		at[sqlite3.Tsqlite3_file](file).FpMethods = usualMethods
+		libc.Xfree(c.tls, own)
+		syncs.Delete(file)
+	})
+	if err := c.SyncDatabase(); err != nil || s.times != 1 {
+		t.Errorf("%d syncs, %v", s.times, err)
+	}
+	s.answer = sqlite3.SQLITE_IOERR_FSYNC
+	if err := c.SyncDatabase(); code(err) != sqlite3.SQLITE_IOERR {
+		t.Errorf("a failed sync: %v", err)
+	}
+}
