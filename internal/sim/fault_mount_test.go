@@ -162,7 +162,9 @@ func halt(t *testing.T, pids ...int) {
 			states, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 			must(t, err)
 			for _, name := range states {
-				if text, err := os.ReadFile(name); err == nil && !strings.Contains(string(text), ") T ") {
+				text, err := os.ReadFile(name)
+				ended := strings.Contains(string(text), ") Z ") // and its parent does not look
+				if err == nil && !ended && !strings.Contains(string(text), ") T ") {
 					return false
 				}
 			}

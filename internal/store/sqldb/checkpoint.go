@@ -89,8 +89,8 @@ func (c *checkpointer) run() {
 	}
 }
 
-// checkpoint ignores errors as SQLite's own way of doing it does: the log is
-// whole, and after the next commit it is tried again.
+// checkpoint ignores errors as SQLite's own way of doing it does: it is tried
+// again when more has been committed.
 func (c *checkpointer) checkpoint(conn *lite.Conn) {
 	if c.copyBeside(conn) {
 		c.copyInTurn(conn)
@@ -100,7 +100,13 @@ func (c *checkpointer) checkpoint(conn *lite.Conn) {
 // copyBeside copies while writers go on, and tells whether the log is so long
 // that the rest is to be copied too.
 func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
+	done := int64(-1)
 	for range checkpointPasses {
+		select {
+		case <-c.db.closing:
+			return false // the last connection copies the rest when it is closed
+		default:
+		}
 		before := c.pages.Load()
 		copied, err := passiveCheckpoint(conn)
 		if err != nil {
@@ -115,8 +121,12 @@ func (c *checkpointer) copyBeside(conn *lite.Conn) (all bool) {
 		if pages < c.longest() {
 			return false
 		}
-		// SQLite has synced nothing of it, since commits went on. The copy in the
-		// turn would sync it all, and everybody would wait.
+		if copied == done {
+			break // somebody still reads the log as it was: there is nothing new to sync
+		}
+		done = copied
+		// While commits go on SQLite syncs nothing of it. The copy in the turn would
+		// sync it all, and everybody would wait.
 		if err := conn.SyncDatabase(); err != nil {
 			return false
 		}
