@@ -90,7 +90,7 @@ func (r *simRun) calls(ops []*simOp) {
 		sent[i] = s
 		ctx, end := context.WithCancel(context.Background())
 		s.end = end
-		if !r.faults.quiet && r.rng.IntN(100) < 3 {
+		if !r.faults.quiet.Load() && r.rng.IntN(100) < 3 {
 			s.read = &simReadFault{after: r.rng.IntN(2)}
 			ctx = context.WithValue(ctx, simReadKey{}, s.read)
 		}
@@ -104,7 +104,7 @@ func (r *simRun) calls(ops []*simOp) {
 		}()
 		synctest.Wait()
 	}
-	if !r.faults.quiet {
+	if !r.faults.quiet.Load() {
 		r.disturb(sent)
 	}
 	hung := false

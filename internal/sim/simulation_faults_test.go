@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 
 	"github.com/memberd/memberd/internal/loyalty"
 )
@@ -68,7 +69,7 @@ type simFaults struct {
 	// goroutines fill the writer's batches nothing may be drawn.
 	planned  string
 	plan     simFault
-	quiet    bool // nothing is drawn
+	quiet    atomic.Bool // nothing is drawn
 	counts   map[string]int
 	note     func(text string)
 	inStep   []simFault // since the step began
@@ -89,7 +90,7 @@ func (f *simFaults) draw(hook string) simFault {
 	switch {
 	case hook == "probe":
 		// Few in a row, so that the writer is back before the next step.
-		if f.failed++; f.quiet || f.failed > 2 || f.probes.IntN(10_000) >= simHooks[hook][0].weight*f.tenths/10 {
+		if f.failed++; f.quiet.Load() || f.failed > 2 || f.probes.IntN(10_000) >= simHooks[hook][0].weight*f.tenths/10 {
 			f.failed = 0
 			return simFault{}
 		}
@@ -97,7 +98,7 @@ func (f *simFaults) draw(hook string) simFault {
 		return simHooks[hook][0]
 	case f.planned == hook:
 		hit, f.planned = f.plan, ""
-	case f.quiet:
+	case f.quiet.Load():
 		return simFault{}
 	default:
 		at := f.rng.IntN(10_000)

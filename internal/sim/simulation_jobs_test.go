@@ -72,17 +72,17 @@ func (r *simRun) runJobs() {
 	r.count("rounds of jobs")
 	r.faults.begin()
 	r.truth.begin()
-	quiet := r.faults.quiet
+	quiet := r.faults.quiet.Load()
 	if !quiet && r.rng.IntN(2) == 0 {
 		r.faults.planOne(r.rng, r.faults.tenths > 0)
 	}
-	r.faults.quiet = true
+	r.faults.quiet.Store(true)
 	for i := range (&jobs.Worker{}).Standard() {
 		for _, merchant := range []string{simMerchant, simStrict} {
 			r.runJob(i, merchant)
 		}
 	}
-	r.faults.quiet = quiet
+	r.faults.quiet.Store(quiet)
 	r.faults.cancelPlan()
 	r.clock.moveTo(r.clock.Now().Add(time.Minute))
 }

@@ -82,7 +82,7 @@ func (r *simRun) judgeCommand(s *simSent) {
 			op.booked = true
 		}
 	}
-	if !r.faults.quiet && r.rng.IntN(100) < 4 { // the answer came too late for the client
+	if !r.faults.quiet.Load() && r.rng.IntN(100) < 4 { // the answer came too late for the client
 		r.count("timed out")
 		op.client.unsure = append(op.client.unsure, op)
 		return

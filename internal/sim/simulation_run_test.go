@@ -195,7 +195,7 @@ func (r *simRun) passTime() (leapt bool) {
 
 // finish has everything answered, booked and delivered, and looks at the whole.
 func (r *simRun) finish() {
-	r.faults.quiet = true
+	r.faults.quiet.Store(true)
 	r.clock.moveTo(r.clock.Now().Add(time.Minute))
 	for _, c := range r.clients {
 		for len(c.unsure) > 0 && !r.failed() {
